@@ -1,0 +1,60 @@
+# Needs: make, Node >= 20, and a Python (3.13 on PATH or in pyenv, or any 3.9+ with which uv
+# fetches 3.13). Everything else is set up below, in .tools, .venv and sandbox/node_modules.
+
+UV := .tools/bin/uv
+UV_VERSION := 0.13.9
+# 3.13 wherever it is; else any Python that can install uv, which then fetches 3.13 itself. Each is
+# asked for its real path: a pyenv shim is on PATH even where it leads nowhere.
+PYENVS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+WHERE := -c 'import sys; print(sys.executable)' 2>/dev/null
+PYTHON313 := $(firstword $(shell python3.13 $(WHERE)) $(wildcard $(PYENVS)/3.13*/bin/python3.13))
+BOOTSTRAP := $(firstword $(PYTHON313) $(shell python3 $(WHERE)) $(wildcard $(PYENVS)/3.*/bin/python3))
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint demo sandbox format requirements clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.done sandbox/node_modules/.done ## install what everything else needs
+
+test: setup lint ## everything that must hold: format, lint, types, every test
+	$(RUN) -m pytest
+
+lint: setup
+	$(UV) lock --check --quiet
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+demo: setup ## show the whole path once, on a local Azure
+	@$(RUN) -m sandbox demo
+
+sandbox: setup ## start a local Azure with the app in it, until Ctrl-C
+	@$(RUN) -m sandbox serve
+
+format: setup ## put the code in shape
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+requirements: $(UV) ## export requirements.txt from uv.lock
+	$(UV) export --quiet --frozen --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
+	  -o requirements.txt
+
+clean: ## remove what setup installed
+	rm -rf .tools .venv sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(UV):
+	@test -n "$(BOOTSTRAP)" || { echo "No Python found: install Python 3.13." >&2; exit 1; }
+	$(BOOTSTRAP) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.done: $(UV) pyproject.toml uv.lock
+	$(UV) sync --quiet --frozen --python $(or $(PYTHON313),3.13)
+	@touch $@
+
+sandbox/node_modules/.done: sandbox/package.json sandbox/package-lock.json
+	@node --version >/dev/null 2>&1 || { echo "Node.js 20 or newer is needed: nodejs.org" >&2; exit 1; }
+	npm ci --prefix sandbox --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
