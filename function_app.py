@@ -1,0 +1,12 @@
+"""Composes the handlers into one function app; no logic."""
+
+import azure.functions as func
+
+from handlers import deployment_events, reconcile_queue, reimport, status, sweep
+from shared import wiring
+
+wiring.settings()  # bad settings stop the app here, with one message that lists them all
+
+app = func.FunctionApp()
+for handler in (deployment_events, reconcile_queue, sweep, reimport, status):
+    app.register_functions(handler.bp)

@@ -1,0 +1,295 @@
+"""ARM over HTTP: one pipeline for everything that is read or written.
+
+It is the pipeline of azure-mgmt-apimanagement's aio client, because that brings authentication,
+user agent, redirects and logging as Microsoft means them. Bodies are raw ARM JSON and not the
+client's models, for these lose data: version 5.0.0 drops `credentials.managedIdentity` on write
+and unknown fields on read, refuses a 202 on an API PUT and a 200 on an API delete. Accounts and
+deployments are read the same way, as azure-mgmt-cognitiveservices 14.1.0 drops `deploymentState`.
+
+Retries are ours as well: azure-core sleeps any Retry-After in full and never retries a 409.
+"""
+
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.mgmt.apimanagement.aio import ApiManagementClient
+
+from shared.adapters.plain_http import LOOPBACK, http_policies
+from shared.core.arm_errors import Meaning, meaning
+from shared.core.model import Json
+from shared.errors import Rejected, StaleRead, Unavailable
+from shared.ports import Clock
+
+_ATTEMPTS = 6
+_LONGEST_SLEEP_S = 8.0
+_POLL_INTERVAL_S = 1.0
+_ACCEPTED = frozenset({200, 201, 202, 204})
+_RUNNING = frozenset({"inprogress", "accepted", "creating", "updating", "running", "deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Json
+    headers: Mapping[str, str]  # azure-core's own, which ignores case
+
+    @property
+    def etag(self) -> str:
+        return self.headers.get("ETag", "")
+
+
+class Arm:
+    """Requests to ARM, with the errors of :mod:`shared.errors` and nothing of azure's."""
+
+    def __init__(
+        self,
+        credential: AsyncTokenCredential,
+        clock: Clock,
+        *,
+        endpoint: str,
+        subscription: str,
+        request_timeout: timedelta,
+    ) -> None:
+        self._clock = clock
+        self._host = urlsplit(endpoint)[:2]
+        self._write_s = request_timeout.total_seconds()
+        self._client = ApiManagementClient(
+            credential,
+            subscription,
+            base_url=endpoint,
+            credential_scopes=[f"{_audience(endpoint)}/.default"],
+            retry_policy=AsyncRetryPolicy.no_retries(),
+            per_call_policies=http_policies(endpoint),
+            connection_timeout=10,
+            read_timeout=int(self._write_s),
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def get(self, path: str, *, api_version: str, **query: str) -> Answer | None:
+        """Read *path*; None on a 404."""
+        url = _url(path, api_version, query)
+        answer = await self._send("GET", url)
+        return None if answer.status == 404 else answer
+
+    async def list(self, path: str, *, api_version: str, **query: str) -> AsyncIterator[Json]:
+        """Every item of a collection, following ``nextLink``; a 404 has none.
+
+        Raises:
+            RetryableError: a page could not be read. Part of a list is never passed off as all
+                of it: the items so far are worthless then.
+        """
+        url: str | None = _url(path, api_version, query)
+        while url:
+            answer = await self._send("GET", self._same_host(url))
+            if answer.status == 404:
+                return
+            if not isinstance(answer.body.get("value"), list):
+                raise Unavailable(f"GET {path} answered without a list")
+            for item in answer.body["value"]:
+                yield item
+            url = answer.body.get("nextLink")
+
+    async def put(
+        self, path: str, body: Json, *, api_version: str, if_match: str | None, until: float
+    ) -> Answer:
+        """Create or update *path* and wait until that has really ended.
+
+        Raises:
+            StaleRead: *if_match* is no longer its ETag, or its parent went away.
+        """
+        headers = {"If-Match": if_match} if if_match else {}
+        url = _url(path, api_version, {})
+        answer = await self._send("PUT", url, headers=headers, body=body, until=until)
+        if answer.status == 404:
+            raise StaleRead(f"PUT {path}: what it belongs to is gone")
+        return await self._finished(answer, path, until)
+
+    async def delete(
+        self, path: str, *, api_version: str, if_match: str, until: float, **query: str
+    ) -> None:
+        """Delete *path* and wait until it has gone; a 404 means that it has."""
+        url = _url(path, api_version, query)
+        answer = await self._send("DELETE", url, headers={"If-Match": if_match}, until=until)
+        if answer.status != 404:
+            await self._finished(answer, path, until)
+
+    async def _finished(self, answer: Answer, path: str, until: float) -> Answer:
+        """Follow a long-running operation, in every shape ARM has answered with.
+
+        200, 201 and 202 all occur, with Azure-AsyncOperation, with Location, with a
+        provisioningState in the body, or with several of these (Azure/apiops Http.cs,
+        Azure/apiops-cli PR 112, terraform-provider-azurerm#24379). The header's URL is polled
+        verbatim: without its query a failed operation looks like a success.
+        """
+        url = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        if not url or (answer.status == 200 and not _is_running(answer)):
+            return answer
+        url = self._same_host(url)
+        while self._clock.monotonic() < until + self._write_s:
+            answer = await self._send("GET", url)
+            if answer.status == 404:
+                raise Unavailable(f"{path}: the operation that was accepted can't be found")
+            if not _is_running(answer):
+                _raise_if_failed(answer, path)
+                return answer
+            await self._clock.sleep(_retry_after(answer) or _POLL_INTERVAL_S)
+        raise Unavailable(f"{path}: accepted, but not ended within this run's time")
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        until: float = float("inf"),
+    ) -> Answer:
+        """Send, and send again while that makes sense; 404 is an answer like any other."""
+        where = f"{method} {urlsplit(url).path}"
+        for attempt in range(_ATTEMPTS):
+            if self._clock.monotonic() >= until:
+                raise Unavailable(f"{where}: not started, the run's time is up")
+            answer, wait = await self._once(method, url, headers or {}, body, where)
+            if wait is None:
+                return answer
+            pause = max(wait, _backoff(attempt))
+            if pause > _LONGEST_SLEEP_S or self._clock.monotonic() + pause >= until:
+                raise Unavailable(_say(where, answer), retry_after=timedelta(seconds=pause))
+            await self._clock.sleep(pause)
+        raise Unavailable(_say(where, answer))
+
+    async def _once(
+        self, method: str, url: str, headers: Mapping[str, str], body: Json | None, where: str
+    ) -> tuple[Answer, float | None]:
+        """One request: its answer, and how long to wait before it makes sense again."""
+        request = HttpRequest(method, url, headers=dict(headers), json=body)
+        try:
+            response = await self._client._send_request(request)  # noqa: SLF001 - see above
+            await response.read()
+        except ClientAuthenticationError as exc:
+            raise Unavailable(f"{where}: no token for ARM ({exc.message})") from exc
+        except AzureError as exc:
+            if method == "GET":
+                return Answer(0, _error_body("NoAnswer", type(exc).__name__), {}), 0.0
+            # It may have taken effect: only reading can tell, so never send it again blindly.
+            raise StaleRead(f"{where}: no answer ({type(exc).__name__})") from exc
+        answer = _answer(response)
+        if answer.status in _ACCEPTED:
+            return answer, None
+        return answer, _wait(answer, where, is_read=method == "GET")
+
+    def _same_host(self, url: str) -> str:
+        """Refuse to send our token anywhere but to ARM."""
+        if urlsplit(url)[:2] not in (("", ""), self._host):
+            raise Rejected("ARM named a link on another host", code="ForeignLink")
+        return url
+
+
+def _wait(answer: Answer, where: str, *, is_read: bool) -> float | None:
+    """Seconds to wait before the same request makes sense again; None for an answer to use."""
+    code, message = _error(answer.body)
+    retry_after = _retry_after(answer)
+    match meaning(answer.status, code, message):
+        case Meaning.MISSING:
+            return None
+        case Meaning.STALE:
+            raise StaleRead(_say(where, answer))
+        case Meaning.DENIED:
+            wait = timedelta(seconds=retry_after or 60)
+            raise Unavailable(
+                f"{_say(where, answer)}; check its role assignments", retry_after=wait
+            )
+        case Meaning.BUSY:
+            if answer.status in (500, 502, 504) and not is_read:
+                # The front door may have given up on a write that goes on (Azure/apiops#490).
+                raise StaleRead(_say(where, answer))
+            return retry_after
+        case Meaning.LATER:
+            return retry_after or _LONGEST_SLEEP_S
+        case Meaning.REJECTED:
+            raise Rejected(_say(where, answer), code=code)
+
+
+def _answer(response: AsyncHttpResponse) -> Answer:
+    try:
+        body = json.loads(response.text()) if response.content else {}
+    except ValueError:
+        body = {}
+    return Answer(response.status_code, body if isinstance(body, dict) else {}, response.headers)
+
+
+def _raise_if_failed(answer: Answer, path: str) -> None:
+    state = str(answer.body.get("status") or _provisioning_state(answer.body)).lower()
+    if state in ("failed", "canceled", "cancelled"):
+        code, message = _error(answer.body)
+        raise Rejected(f"{path}: {code} {message}".strip(), code=code or state)
+
+
+def _is_running(answer: Answer) -> bool:
+    state = str(answer.body.get("status") or _provisioning_state(answer.body)).lower()
+    return answer.status == 202 or state in _RUNNING
+
+
+def _provisioning_state(body: Json) -> str:
+    properties = body.get("properties")
+    inner = properties if isinstance(properties, dict) else {}
+    return str(inner.get("provisioningState") or body.get("ProvisioningState") or "")
+
+
+def _error(body: Json) -> tuple[str, str]:
+    """Code and message of an ARM error, its details included."""
+    error = body.get("error")
+    if not isinstance(error, dict):
+        return "", ""
+    details = error.get("details")
+    parts = [error, *(details if isinstance(details, list) else [])]
+    texts = [str(part["message"]) for part in parts if isinstance(part, dict) and "message" in part]
+    return str(error.get("code") or ""), " ".join(texts)[:500]
+
+
+def _error_body(code: str, message: str) -> Json:
+    return {"error": {"code": code, "message": message}}
+
+
+def _say(where: str, answer: Answer) -> str:
+    code, message = _error(answer.body)
+    return f"{where} answered {answer.status or 'nothing'} {code} {message}".strip()
+
+
+def _retry_after(answer: Answer) -> float:
+    value = answer.headers.get("Retry-After", "")
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
+    try:
+        then = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(answer.headers["Date"])
+    except (ValueError, KeyError):
+        return 0.0
+    return max(0.0, (then - now).total_seconds())
+
+
+def _backoff(attempt: int) -> float:
+    jitter = 1 + random.random() * 0.3  # noqa: S311 - spreads retries, keeps no secret
+    return min(0.5 * (1 << attempt) * jitter, _LONGEST_SLEEP_S)
+
+
+def _url(path: str, api_version: str, query: Mapping[str, str]) -> str:
+    more = "".join(f"&{key}={value}" for key, value in query.items())
+    return f"{path}?api-version={api_version}{more}"
+
+
+def _audience(endpoint: str) -> str:
+    """An emulator on this machine takes tokens for Azure's own ARM."""
+    is_local = urlsplit(endpoint).hostname in LOOPBACK
+    return "https://management.azure.com" if is_local else endpoint.rstrip("/")

@@ -1,0 +1,119 @@
+"""API Management through ARM: the only module that knows its resources' wire shapes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared.adapters.arm import Answer, Arm
+from shared.core.diff import drift
+from shared.core.model import Actual, ActualResource, Json, Service
+from shared.core.ownership import marked_unit
+from shared.core.plan import Action, Change
+from shared.core.resource_ids import AccountId, GatewayId
+from shared.core.resource_kinds import ResourceKind, kind_of
+from shared.errors import Rejected, Unavailable
+from shared.ports import Clock
+
+API_VERSION = "2024-05-01"
+_READ_BACKS = 3  # a resource just accepted can be invisible for a moment (apiops-cli, A8)
+
+
+class ApimGateway:
+    """The Gateway port on one API Management service."""
+
+    def __init__(self, arm: Arm, clock: Clock, gateway: GatewayId, *, parallel_reads: int) -> None:
+        self._arm = arm
+        self._clock = clock
+        self._root = gateway.arm_id
+        self._slots = asyncio.Semaphore(parallel_reads)
+
+    async def actual(self, paths: Sequence[str]) -> Actual:
+        service, found = await asyncio.gather(
+            self._service(), asyncio.gather(*map(self._read, paths))
+        )
+        return Actual(service, {item.path: item for item in found if item is not None})
+
+    async def apply(self, change: Change, *, until: float) -> None:
+        path = f"{self._root}/{change.path}"
+        etag = change.actual.etag if change.actual else None
+        if change.action is Action.DELETE:
+            query = {"deleteRevisions": "true"} if change.kind is ResourceKind.API else {}
+            await self._arm.delete(
+                path, api_version=API_VERSION, if_match=etag or "*", until=until, **query
+            )
+            return
+        if change.desired is None:
+            raise Rejected(f"{change.path}: nothing to write", code="EmptyChange")
+        answer = await self._arm.put(
+            path, change.desired.body, api_version=API_VERSION, if_match=etag, until=until
+        )
+        await self._check_written(change, answer)
+
+    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
+        units = {
+            marked_unit(item.get("properties", {}).get("description"), owner)
+            async for item in self._arm.list(f"{self._root}/backends", api_version=API_VERSION)
+        }
+        return tuple(sorted(unit for unit in units if unit is not None))
+
+    async def _check_written(self, change: Change, answer: Answer) -> None:
+        """Compare what stands with what was meant: a success alone proves nothing.
+
+        An import can report success and leave the old document (terraform-provider-azurerm#22042),
+        and a field that the service doesn't know is dropped without a word.
+        """
+        desired = change.desired
+        if desired is None:
+            return
+        if change.kind is not ResourceKind.API and "properties" in answer.body:
+            differs = drift(desired, ActualResource(change.path, answer.body, answer.etag))
+        else:
+            for attempt in range(_READ_BACKS):
+                if attempt:
+                    await self._clock.sleep(1.0)
+                found = await self._read(change.path)
+                differs = drift(desired, found) if found else ()
+                if found and not differs:
+                    return
+            if found is None:
+                raise Unavailable(f"{change.path}: written, but not visible yet")
+        if differs:
+            fields = ", ".join(item.field for item in differs)
+            raise Rejected(f"{change.path}: written, yet differs in {fields}", code="NotAsWritten")
+
+    async def _service(self) -> Service:
+        async with self._slots:
+            answer = await self._arm.get(self._root, api_version=API_VERSION)
+        if answer is None:
+            raise Unavailable(f"{self._root} does not exist, or its role assignments hide it")
+        state = answer.body.get("properties", {}).get("provisioningState", "Succeeded")
+        # Writes fail while a service is being changed, which takes half an hour and more.
+        if state.lower() not in ("succeeded", "failed"):
+            raise Unavailable(f"{self._root} is {state}")
+        return Service(sku=answer.body.get("sku", {}).get("name", ""), provisioning_state=state)
+
+    async def _read(self, path: str) -> ActualResource | None:
+        kind = kind_of(path)
+        query = {"format": "xml"} if kind is ResourceKind.API_POLICY else {}
+        async with self._slots:
+            answer = await self._arm.get(f"{self._root}/{path}", api_version=API_VERSION, **query)
+        if answer is None:
+            return None
+        if not answer.etag:
+            raise Unavailable(f"{path} came without an ETag")
+        operations = await self._operations(path) if kind is ResourceKind.API else ()
+        return ActualResource(path, answer.body, answer.etag, operations)
+
+    async def _operations(self, path: str) -> tuple[tuple[str, str, str], ...]:
+        async with self._slots:
+            items = [
+                _operation(item)
+                async for item in self._arm.list(
+                    f"{self._root}/{path}/operations", api_version=API_VERSION
+                )
+            ]
+        return tuple(sorted(items))
+
+
+def _operation(item: Json) -> tuple[str, str, str]:
+    properties = item.get("properties", {})
+    return item["name"], str(properties.get("method")), str(properties.get("urlTemplate"))

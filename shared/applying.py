@@ -1,0 +1,95 @@
+"""Apply a plan: level by level, a few writes at a time, and one bad change stops only its own."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from shared import logs
+from shared.core.plan import Action, Change
+from shared.core.runs import AppliedChange, ChangeStatus
+from shared.errors import RetryableError, StaleRead, TerminalError
+from shared.ports import Gateway
+
+logger = logging.getLogger(__name__)
+
+_STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    gateway: Gateway
+    parallel_writes: int
+
+    async def apply(self, plan: Sequence[Change], *, until: float) -> tuple[AppliedChange, ...]:
+        """Write *plan*, starting nothing after *until*; what became of each change, in order.
+
+        Ends with the level in which a change turned out STALE: the plan is worth nothing then.
+        """
+        done: list[AppliedChange] = []
+        slots = asyncio.Semaphore(self.parallel_writes)
+        for _, level in groupby(plan, key=lambda change: change.level):
+            failed = {item.change.path: item for item in done if item.status not in _STANDS}
+            done += await asyncio.gather(
+                *(self._one(change, failed, slots, until) for change in level)
+            )
+            if any(item.status is ChangeStatus.STALE for item in done):
+                break
+        return tuple(done)
+
+    async def _one(
+        self,
+        change: Change,
+        failed: Mapping[str, AppliedChange],
+        slots: asyncio.Semaphore,
+        until: float,
+    ) -> AppliedChange:
+        if change.action is Action.KEEP:
+            return AppliedChange(change, ChangeStatus.KEPT)
+        if change.action is Action.BLOCKED:
+            result = AppliedChange(change, ChangeStatus.BLOCKED, change.reason)
+        elif obstacle := _obstacle(change, failed):
+            result = obstacle
+        else:
+            async with slots:
+                result = await self._write(change, until)
+        _log(result)
+        return result
+
+    async def _write(self, change: Change, until: float) -> AppliedChange:
+        try:
+            await self.gateway.apply(change, until=until)
+        except StaleRead as exc:
+            return AppliedChange(change, ChangeStatus.STALE, str(exc))
+        except RetryableError as exc:
+            return AppliedChange(change, ChangeStatus.POSTPONED, str(exc), exc.retry_after)
+        except TerminalError as exc:
+            return AppliedChange(change, ChangeStatus.REJECTED, str(exc))
+        return AppliedChange(change, ChangeStatus.APPLIED)
+
+
+def _obstacle(change: Change, failed: Mapping[str, AppliedChange]) -> AppliedChange | None:
+    """Why *change* can't be tried: something it needs failed."""
+    needs = change.desired.needs if change.desired else ()
+    if change.action is Action.DELETE:  # a backend goes only after the APIs that name it
+        needs = tuple(path for path, item in failed.items() if item.change.action is Action.DELETE)
+    for path in needs:
+        if path in failed:
+            status = failed[path].status
+            passes = status is ChangeStatus.POSTPONED
+            becomes = ChangeStatus.POSTPONED if passes else ChangeStatus.SKIPPED
+            return AppliedChange(change, becomes, f"needs {path}, which is {status.value}")
+    return None
+
+
+def _log(item: AppliedChange) -> None:
+    write = logs.info if item.status is ChangeStatus.APPLIED else logs.warning
+    write(
+        logger,
+        f"change {item.status.value}",
+        action=item.change.action.value,
+        path=item.change.path,
+        reason=item.change.reason,
+        detail=item.detail,
+    )

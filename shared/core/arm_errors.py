@@ -1,0 +1,57 @@
+"""What an answer of ARM or API Management means for whoever asked: one table.
+
+Decided by status, code and message, never by an exception's class: azure-core calls every 409
+"already exists". Sources are issues where people met the answer; see docs/reliability.md.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Meaning(Enum):
+    MISSING = "missing"  # what was asked for isn't there
+    STALE = "stale"  # it changed since it was read: read, decide, write again
+    BUSY = "busy"  # the same request may succeed in seconds
+    LATER = "later"  # not in this run's time, unless the answer names a short wait
+    DENIED = "denied"  # a role is missing, or has not spread yet
+    REJECTED = "rejected"  # the same request will never succeed
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    status: int
+    code: str  # regular expressions over code and message, case ignored
+    message: str
+    meaning: Meaning
+    source: str
+
+
+_TABLE = (
+    _Row(409, "Conflict", "in progress", Meaning.BUSY, "Azure/apiops#379, Azure/apiops-cli#252"),
+    _Row(409, "RequestConflict", "", Meaning.BUSY, "terraform-provider-azurerm#22939"),
+    _Row(409, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
+    _Row(422, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
+    _Row(412, "", "", Meaning.STALE, "Azure/apiops#486"),
+    _Row(400, "", "modified since last retrieval", Meaning.STALE, "azure-powershell#3817"),
+    _Row(400, "ValidationError", "identifier not found", Meaning.BUSY, "Azure/apiops#513"),
+    _Row(400, "ValidationError", "could not be found", Meaning.LATER, "Azure/apiops#565"),
+    _Row(400, "ValidationError", "Tag with the same name", Meaning.BUSY, "Azure/apiops#770"),
+    _Row(401, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
+    _Row(403, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
+    _Row(404, "", "", Meaning.MISSING, "learn.microsoft.com/rest/api/apimanagement"),
+    _Row(408, "", "", Meaning.BUSY, "azure-core retry policy"),
+    _Row(429, "", "", Meaning.LATER, "learn.microsoft.com request-limits-and-throttling"),
+)
+
+
+def meaning(status: int, code: str, message: str) -> Meaning:
+    """What an error answer means; a server error is BUSY, and an unknown client error REJECTED."""
+    for row in _TABLE:
+        if (
+            row.status == status
+            and re.search(row.code, code, re.IGNORECASE)
+            and re.search(row.message, message, re.IGNORECASE)
+        ):
+            return row.meaning
+    return Meaning.BUSY if status >= 500 else Meaning.REJECTED

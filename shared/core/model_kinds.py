@@ -1,0 +1,58 @@
+"""What a deployment does, from its model and capabilities.
+
+Capabilities are strings and no stable contract: an explicit "false" occurs, whisper and tts
+carry identical flags, Cohere embeddings carry none and Cohere rerank claims chatCompletion
+(read off `az cognitiveservices model list`, all regions, April 2025). So the name decides where
+flags are known to mislead, and the first row that fits wins. What fits no row is UNKNOWN and
+parked with a reason, never guessed.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+
+from shared.core.model import Model
+
+
+class ModelKind(Enum):
+    MESSAGES = "messages"
+    REALTIME = "realtime"
+    VIDEO = "video"
+    TRANSCRIPTION = "transcription"
+    SPEECH = "speech"
+    RERANK = "rerank"
+    IMAGE = "image"
+    EMBEDDINGS = "embeddings"
+    CHAT = "chat"
+    COMPLETION = "completion"
+    RESPONSES = "responses"
+    UNKNOWN = "unknown"
+
+
+# (kind, capability that says so, model name that says so), first match wins
+_RULES: tuple[tuple[ModelKind, str | None, str | None], ...] = (
+    (ModelKind.MESSAGES, None, r"claude"),
+    (ModelKind.TRANSCRIPTION, None, r"whisper|transcribe"),
+    (ModelKind.REALTIME, "realtime", r"realtime"),
+    (ModelKind.VIDEO, None, r"^sora"),
+    (ModelKind.SPEECH, None, r"^tts|-tts"),
+    (ModelKind.RERANK, None, r"rerank"),
+    (ModelKind.IMAGE, "imageGenerations", r"dall-e|gpt-image|flux"),
+    (ModelKind.EMBEDDINGS, "embeddings", r"embed"),
+    (ModelKind.CHAT, "chatCompletion", None),
+    (ModelKind.COMPLETION, "completion", None),
+    (ModelKind.RESPONSES, "responses", None),
+)
+
+
+def model_kind(model: Model, capabilities: Mapping[str, str]) -> ModelKind:
+    if model.format.lower() == "anthropic":
+        return ModelKind.MESSAGES
+    on = {name.lower() for name, value in capabilities.items() if str(value).lower() == "true"}
+    name = model.name.lower()
+    for kind, capability, pattern in _RULES:
+        if capability is not None and capability.lower() in on:
+            return kind
+        if pattern is not None and re.search(pattern, name):
+            return kind
+    return ModelKind.UNKNOWN

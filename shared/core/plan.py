@@ -1,0 +1,108 @@
+"""Desired against actual, as an ordered list of changes: pure.
+
+| desired | actual         | change                                        |
+|---------|----------------|-----------------------------------------------|
+| yes     | none           | create                                        |
+| yes     | ours, same     | keep                                          |
+| yes     | ours, differs  | update, with the drift as reason              |
+| yes     | foreign        | blocked: reported, never resolved by writing  |
+| no      | ours           | delete                                        |
+| no      | foreign, none  | nothing                                       |
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.core.diff import Drift, drift
+from shared.core.model import ActualResource, Resource
+from shared.core.ownership import read_mark
+from shared.core.resource_kinds import (
+    DELETE_LEVEL,
+    WRITE_LEVEL,
+    ResourceKind,
+    kind_of,
+    parent_of,
+)
+
+
+class Action(Enum):
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    KEEP = "keep"
+    BLOCKED = "blocked"
+
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    action: Action
+    path: str
+    reason: str
+    desired: Resource | None = None
+    actual: ActualResource | None = None
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def kind(self) -> ResourceKind:
+        return kind_of(self.path)
+
+    @property
+    def level(self) -> int:
+        """Changes of one level may run at once; a level waits for the ones before it."""
+        levels = DELETE_LEVEL if self.action is Action.DELETE else WRITE_LEVEL
+        return levels[self.kind]
+
+
+def make_plan(
+    desired: Sequence[Resource], actual: Mapping[str, ActualResource], *, owner: str, unit: str
+) -> tuple[Change, ...]:
+    """Order the changes that make *actual* equal *desired*.
+
+    Args:
+        desired: What should stand, in any order.
+        actual: What stands, by path.
+        owner: The name in the owner marks that are ours.
+        unit: The hash of the unit in the owner marks that are ours.
+
+    Returns:
+        Changes by level, then by path, kept resources included.
+    """
+    wanted = {resource.path: resource for resource in desired}
+    ours = {path for path in actual if _is_ours(path, actual, owner=owner, unit=unit)}
+    changes = [
+        _change(resource, actual.get(resource.path), is_ours=resource.path in ours)
+        for resource in desired
+    ]
+    gone = ours - wanted.keys()
+    changes += [
+        Change(Action.DELETE, path, "no deployment needs it any more", actual=actual[path])
+        for path in gone
+        if parent_of(path) not in gone  # it goes with its API
+    ]
+    return tuple(sorted(changes, key=lambda change: (change.level, change.path)))
+
+
+def _change(desired: Resource, actual: ActualResource | None, *, is_ours: bool) -> Change:
+    if actual is None:
+        return Change(Action.CREATE, desired.path, "does not exist", desired)
+    if not is_ours:
+        return Change(
+            Action.BLOCKED, desired.path, "exists without our owner mark", desired, actual
+        )
+    differs = drift(desired, actual)
+    if not differs:
+        return Change(Action.KEEP, desired.path, "as it should be", desired, actual)
+    reason = "differs in " + ", ".join(item.field for item in differs)
+    return Change(Action.UPDATE, desired.path, reason, desired, actual, differs)
+
+
+def _is_ours(path: str, actual: Mapping[str, ActualResource], *, owner: str, unit: str) -> bool:
+    marked = actual.get(parent_of(path) or path)
+    if marked is None:
+        return False
+    mark = read_mark(marked.body.get("properties", {}).get("description"))
+    return mark is not None and mark.is_of(owner, unit)

@@ -1,0 +1,135 @@
+"""The policy of an account's API: a constant document with checked holes.
+
+Escaping does not stop a policy expression or a named value reference: `@(...)` and `{{...}}`
+survive it and run in the gateway (learn.microsoft.com/azure/api-management/
+api-management-policy-expressions). So nothing is escaped here: only generated ids, numbers and
+names out of an allowlist of characters are ever put in, and everything else is refused.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import Template
+from xml.etree import ElementTree as ET
+
+from shared.core.surfaces import DeploymentIn, Surface
+from shared.errors import GuardRefused
+
+_HOLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRule:
+    """What the policy says of one onboarded deployment."""
+
+    name: str
+    tokens_per_minute: int | None
+
+
+# The client's key must not reach the model. The backend's managed identity brings its own
+# Authorization header, set after these policies ran.
+_DOCUMENT = Template("""<policies>
+  <inbound>
+    <base />
+    <set-header name="Authorization" exists-action="delete" />
+    <set-header name="api-key" exists-action="delete" />
+    <set-header name="x-api-key" exists-action="delete" />
+    <set-query-parameter name="subscription-key" exists-action="delete" />
+    <set-variable name="deployment" value="$deployment" />
+    <choose>$deployments
+      <otherwise>
+        <return-response>
+          <set-status code="404" reason="Not Found" />
+          <set-header name="Content-Type" exists-action="override">
+            <value>application/json</value>
+          </set-header>
+          <set-body>$not_onboarded</set-body>
+        </return-response>
+      </otherwise>
+    </choose>
+  </inbound>
+  <backend>
+    <base />
+  </backend>
+  <outbound>
+    <base />
+  </outbound>
+  <on-error>
+    <base />
+  </on-error>
+</policies>""")
+
+_DEPLOYMENT = Template("""
+      <when condition="@((string)context.Variables[&quot;deployment&quot;] == &quot;$name&quot;)">
+        <set-backend-service id="apim-generated-policy" backend-id="$backend" />$limit
+      </when>""")
+
+# One counter per client and deployment, whichever surface the client calls it on.
+_LIMIT = Template("""
+        <llm-token-limit counter-key="@(context.Subscription.Id + &quot;/$unit/$name&quot;)" \
+tokens-per-minute="$tokens" estimate-prompt-tokens="false" \
+remaining-tokens-header-name="remaining-tokens" tokens-consumed-header-name="consumed-tokens" />""")
+
+_DEPLOYMENT_EXPRESSION = {
+    DeploymentIn.PATH: "@(context.Request.MatchedParameters.GetValueOrDefault("
+    "&quot;deployment-id&quot;, &quot;&quot;).ToLowerInvariant())",
+    DeploymentIn.BODY: "@(((string)context.Request.Body?.As&lt;JObject&gt;(preserveContent: true)"
+    "?[&quot;model&quot;])?.ToLowerInvariant() ?? &quot;&quot;)",
+}
+
+# In each surface's own shape, so that clients raise their usual error for a missing model.
+_NOT_ONBOARDED = {
+    DeploymentIn.PATH: Template(
+        '{"error": {"code": "DeploymentNotFound", "message": "No deployment of this name is '
+        'onboarded on this API. Onboarded: $names."} }'
+    ),
+    DeploymentIn.BODY: Template(
+        '{"error": {"code": "model_not_found", "type": "invalid_request_error", "param": "model", '
+        '"message": "No deployment of this name is onboarded on this API. Onboarded: $names."} }'
+    ),
+}
+
+_ONBOARDED = re.compile(r'Variables\["deployment"\] == "([A-Za-z0-9._-]+)"')
+
+
+def policy_document(
+    surface: Surface, *, backend: str, unit: str, deployments: Sequence[DeploymentRule]
+) -> str:
+    """The API's policy in format ``xml``: who may call what, where it goes, how much of it.
+
+    Raises:
+        GuardRefused: a value has characters that could mean something in a policy.
+    """
+    rules = sorted(deployments, key=lambda rule: rule.name)
+    names = [_checked(rule.name).lower() for rule in rules]
+    blocks = [
+        _DEPLOYMENT.substitute(name=name, backend=_checked(backend), limit=_limit(rule, name, unit))
+        for rule, name in zip(rules, names, strict=True)
+    ]
+    return _DOCUMENT.substitute(
+        deployment=_DEPLOYMENT_EXPRESSION[surface.deployment_in],
+        deployments="".join(blocks),
+        not_onboarded=_NOT_ONBOARDED[surface.deployment_in].substitute(names=", ".join(names)),
+    )
+
+
+def onboarded_names(policy: str) -> frozenset[str]:
+    """The deployments, lower-cased, that a policy document of ours lets through."""
+    try:
+        root = ET.fromstring(policy)  # noqa: S314 - our own document, read back from ARM
+    except ET.ParseError:
+        return frozenset()
+    conditions = (element.get("condition", "") for element in root.iter("when"))
+    return frozenset(name for text in conditions for name in _ONBOARDED.findall(text))
+
+
+def _limit(rule: DeploymentRule, name: str, unit: str) -> str:
+    if rule.tokens_per_minute is None:
+        return ""
+    return _LIMIT.substitute(name=name, unit=_checked(unit), tokens=int(rule.tokens_per_minute))
+
+
+def _checked(value: str) -> str:
+    if _HOLE.fullmatch(value) is None:
+        raise GuardRefused("a value with characters outside A-Z a-z 0-9 . _ - can't go in a policy")
+    return value

@@ -1,0 +1,110 @@
+"""One worker per unit, and no event forgotten: the unit row's steps as pure functions.
+
+Every step reads the row, applies one of these and replaces the row under its ETag, so each is one
+compare-and-swap. `gen` counts what happened, `done` is the last generation known to be applied.
+A claim answers for the generation that stood in the row it replaced, fixed before anything else
+is read, and only that generation becomes done at its end. Two variants that look as good lose
+updates: writing `done = gen` at the end, and taking `gen` after the inventory was read.
+
+The lease counts from the storage service's own clock at the read before the claim, and is longer
+than a run's deadline plus its longest write, so it can only pass for a holder that is dead or has
+stopped writing. Marks don't prolong it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.core.resource_ids import AccountId
+
+_REMEMBERED_EVENTS = 20
+_WAITING_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    gen: int = 0
+    done: int = 0
+    owner: str = ""
+    epoch: int = 0
+    attempts: int = 0
+    lease_start: datetime | None = None
+    lease: timedelta = timedelta()
+    events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
+    runs: tuple[str, ...] = ()  # reimports waiting for this unit
+
+    @property
+    def is_dirty(self) -> bool:
+        return self.gen > self.done
+
+    def is_leased(self, now: datetime) -> bool:
+        return bool(self.owner) and (
+            self.lease_start is None or now < self.lease_start + self.lease
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to be the only one that reconciles *unit*, until the lease passes.
+
+    Attributes:
+        gen: The generation that this claim answers for, as read in the row that was claimed.
+        run_ids: The reimports waiting for this unit at that moment.
+        attempts: How many claims in a row ended without being done.
+    """
+
+    unit: AccountId
+    gen: int
+    owner: str
+    epoch: int
+    run_ids: tuple[str, ...]
+    attempts: int
+
+
+def marked(row: UnitRow, *, event_id: str, run_id: str) -> UnitRow:
+    """Note that the unit may have changed.
+
+    A known event changes nothing. A unit that is dirty and free needs no higher generation, for
+    whoever claims it next reads everything anew; one that is owned always does.
+    """
+    if event_id and event_id in row.events:
+        return row
+    bump = 0 if row.is_dirty and not row.owner else 1
+    return replace(
+        row,
+        gen=row.gen + bump,
+        events=_last(row.events, event_id, _REMEMBERED_EVENTS),
+        runs=_last(row.runs, run_id, _WAITING_RUNS),
+    )
+
+
+def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> UnitRow | None:
+    """Take the unit; None if it is clean, or somebody has it."""
+    if not row.is_dirty or row.is_leased(now):
+        return None
+    return replace(
+        row,
+        owner=owner,
+        epoch=row.epoch + 1,
+        attempts=row.attempts + 1,
+        lease_start=now,
+        lease=lease,
+    )
+
+
+def finished(row: UnitRow, claim: Claim, *, done: bool) -> UnitRow | None:
+    """Give the unit back; None if it is no longer ours to give."""
+    if (row.owner, row.epoch) != (claim.owner, claim.epoch):
+        return None
+    free = replace(row, owner="", lease_start=None)
+    if not done:
+        return free
+    return replace(
+        free,
+        done=max(row.done, claim.gen),
+        attempts=0,
+        runs=tuple(run for run in row.runs if run not in claim.run_ids),
+    )
+
+
+def _last(items: tuple[str, ...], new: str, limit: int) -> tuple[str, ...]:
+    return (*(item for item in items if item != new), new)[-limit:] if new else items

@@ -1,0 +1,37 @@
+"""The way in: mark the unit's row, then put the unit in the queue; in this order, always.
+
+A mark without a message is found by the sweep. A message without a mark would do nothing.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.core.resource_ids import AccountId
+from shared.ports import StateStore, WorkQueue
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    state: StateStore
+    queue: WorkQueue
+
+    async def event(self, unit: AccountId, event_id: str) -> bool:
+        """Take in an event; False when it was dealt with before."""
+        fresh = await self.state.mark(unit, event_id=event_id)
+        if fresh:
+            await self.queue.send(unit)
+        return fresh
+
+    async def all(self, units: Iterable[AccountId], *, run_id: str = "") -> None:
+        """Ask for a reconcile of each of *units*, a few at a time."""
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(unit: AccountId) -> None:
+            async with slots:
+                await self.state.mark(unit, run_id=run_id)
+                await self.queue.send(unit)
+
+        await asyncio.gather(*map(ask, units))

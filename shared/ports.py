@@ -1,0 +1,97 @@
+"""What the reconciler and the handlers need of the outside; the adapters fill these in."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.core.model import Account, Actual, Json
+from shared.core.plan import Change
+from shared.core.resource_ids import AccountId
+from shared.core.runs import Run
+from shared.core.single_flight import Claim
+
+
+class Inventory(Protocol):
+    """Accounts and deployments as ARM has them. Never writes."""
+
+    async def read(self, unit: AccountId, *, confirm: frozenset[str]) -> Account | None:
+        """Observe *unit* with its deployments; None only after a 404 for the account itself.
+
+        A deployment in *confirm* (lower-cased names) that the list lacks is looked up by itself,
+        because lists are silently filtered by permission and lag behind.
+        """
+
+    async def accounts(self) -> tuple[AccountId, ...]:
+        """Every account that may have model deployments, in every subscription we watch."""
+
+
+class Gateway(Protocol):
+    """The API Management service. Every write is complete and read back when it returns."""
+
+    async def actual(self, paths: Sequence[str]) -> Actual:
+        """What stands at *paths* below the service, with ETags."""
+
+    async def apply(self, change: Change, *, until: float) -> None:
+        """Write *change*, fenced by the ETag it was planned on.
+
+        Args:
+            change: A create, update or delete.
+            until: No request is started after this moment of the clock's ``monotonic()``.
+
+        Raises:
+            StaleRead: somebody wrote since; read and plan again.
+            RetryableError: not now.
+            Rejected: not as it is.
+        """
+
+    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
+        """The accounts that *owner*'s resources in the gateway were made for."""
+
+
+class StateStore(Protocol):
+    """The unit rows that drive single flight, and the ledger of runs and deployments."""
+
+    async def mark(self, unit: AccountId, *, event_id: str = "", run_id: str = "") -> bool:
+        """Note that *unit* may have changed; False when *event_id* was already dealt with."""
+
+    async def claim(self, unit: AccountId) -> Claim | None:
+        """Take *unit* if it is dirty and nobody has it."""
+
+    async def finish(self, claim: Claim, *, done: bool) -> bool:
+        """Give the unit back, *done* or to be tried again; True when it changed meanwhile."""
+
+    async def record(self, run: Run) -> None:
+        """Write *run* and what became of the unit's deployments."""
+
+
+class History(Protocol):
+    """What the state store tells people."""
+
+    async def run(self, run_id: str) -> list[Json]:
+        """The runs under *run_id*, one per unit; empty when there is none."""
+
+    async def deployments(self) -> list[Json]:
+        """Every deployment that was ever seen, with what became of it."""
+
+    async def unfinished(self) -> tuple[AccountId, ...]:
+        """The units that are marked and not done."""
+
+
+class WorkQueue(Protocol):
+    async def send(self, unit: AccountId, *, delay: timedelta = timedelta()) -> None:
+        """Ask for a reconcile of *unit*, not before *delay* has passed."""
+
+
+class Outcomes(Protocol):
+    async def publish(self, run: Run) -> None:
+        """Tell the world what a run changed. Best effort: never raises for the receiver's sake."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds, never going back."""
+
+    async def sleep(self, seconds: float) -> None: ...

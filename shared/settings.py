@@ -1,0 +1,182 @@
+"""All settings, read from the environment once and checked together.
+
+Every setting has one row in the README; a test holds the two together. The only module that
+reads environment variables.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from shared.core.ownership import OWNER_NAME
+from shared.core.resource_ids import GatewayId, is_subscription
+from shared.core.surfaces import SURFACES
+from shared.errors import ConfigError, InvalidId
+
+PREFIX = "ONRAMP_"
+_STORAGE = "AzureWebJobsStorage"
+# Beyond a run's deadline a write may still be under way for the request timeout, and the clocks
+# of a lease tick in whole seconds.
+_LEASE_MARGIN = timedelta(seconds=10)
+
+
+def _gateway(value: str) -> GatewayId:
+    try:
+        return GatewayId.parse(value)
+    except InvalidId as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def _words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _subscriptions(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not is_subscription(value.lower()):
+            raise ValueError(f"{value!r} is no subscription id (a GUID)")
+    return tuple(value.lower() for value in values)
+
+
+def _surfaces(values: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [value for value in values if value not in SURFACES]
+    if unknown or not values:
+        raise ValueError(f"choose among {', '.join(SURFACES)}")
+    return values
+
+
+def _path_prefix(value: str) -> str:
+    if re.fullmatch(r"([a-z0-9-]+(/[a-z0-9-]+)*)?", value) is None or len(value) > 100:
+        raise ValueError("words of a-z 0-9 - joined by slashes, at most 100 characters")
+    return value
+
+
+def _storage(parts: Mapping[str, str]) -> Mapping[str, str]:
+    known = "" in parts or "accountName" in parts
+    if not known and not {"tableServiceUri", "queueServiceUri"} <= parts.keys():
+        raise ValueError("is not set: a connection string, or its identity-based form")
+    return parts
+
+
+def _endpoint(value: str) -> str:
+    url = urlsplit(value)
+    local = url.hostname in ("127.0.0.1", "localhost", "::1")
+    if url.scheme != "https" and not (url.scheme == "http" and local):
+        raise ValueError("must be an https URL (http only on this machine)")
+    return value.rstrip("/")
+
+
+type Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+class Settings(BaseModel):
+    """What the app needs to know; immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    gateway_id: Annotated[GatewayId, BeforeValidator(_gateway)] = Field(
+        description="Resource id of the API Management service that gets the APIs"
+    )
+    subscriptions: Annotated[Words, AfterValidator(_subscriptions)] = Field(
+        default=(),
+        description="Subscriptions whose accounts are onboarded, separated by commas; "
+        "the gateway's own if not set",
+    )
+    owner: Annotated[str, Field(pattern=f"^{OWNER_NAME.pattern}$")] = Field(
+        default="default",
+        description="Name in the owner marks; give each installation on one gateway its own",
+    )
+    surfaces: Annotated[Words, AfterValidator(_surfaces)] = Field(
+        default=tuple(SURFACES),
+        description="Surfaces to offer, separated by commas: azure-openai, azure-openai-v1",
+    )
+    path_prefix: Annotated[str, AfterValidator(_path_prefix)] = Field(
+        default="", description="Put before every API's path, e.g. `ai`"
+    )
+    token_limits: bool = Field(
+        default=True,
+        description="Limit each client of a deployment to the tokens per minute of its capacity",
+    )
+    arm_endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
+        default="https://management.azure.com", description="Azure Resource Manager"
+    )
+    outcome_topic: Annotated[str, AfterValidator(_endpoint)] | None = Field(
+        default=None, description="Endpoint of an Event Grid topic that hears what runs changed"
+    )
+    run_deadline_s: Annotated[int, Field(ge=5, le=480)] = Field(
+        default=240, description="Seconds after which a run starts no further write"
+    )
+    request_timeout_s: Annotated[int, Field(ge=1, le=230)] = Field(
+        default=120, description="Seconds to wait for one answer of ARM"
+    )
+    parallel_writes: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=4, description="Writes to the gateway at a time, per run"
+    )
+    parallel_reads: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=8, description="Reads of the gateway at a time, per process"
+    )
+    storage: Annotated[Mapping[str, str], AfterValidator(_storage)] = Field(
+        description="`AzureWebJobsStorage`: a connection string, or its identity-based form "
+        "(`AzureWebJobsStorage__accountName`, or `__tableServiceUri` and `__queueServiceUri`)"
+    )
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return self.subscriptions or (self.gateway_id.subscription,)
+
+    @property
+    def lease(self) -> timedelta:
+        """Longer than a run can write: see docs/architecture.md, Single flight."""
+        seconds = self.run_deadline_s + self.request_timeout_s
+        return timedelta(seconds=seconds) + _LEASE_MARGIN
+
+    def storage_url(self, service: str) -> str:
+        """The endpoint of *service* ("table" or "queue") where storage is used by identity."""
+        named = self.storage.get(f"{service}ServiceUri")
+        return named or f"https://{self.storage['accountName']}.{service}.core.windows.net"
+
+
+def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
+    """Read *env*, the process environment if not given.
+
+    Raises:
+        ConfigError: names every problem and its fix, in one message.
+    """
+    values: dict[str, Any] = {
+        key.removeprefix(PREFIX).lower(): value.strip()
+        for key, value in env.items()
+        if key.startswith(PREFIX) and value.strip()
+    }
+    values["storage"] = {
+        key.removeprefix(_STORAGE).removeprefix("__"): value
+        for key, value in env.items()
+        if (key == _STORAGE or key.startswith(f"{_STORAGE}__")) and value
+    }
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as exc:
+        problems = "\n".join(f"  - {_problem(dict(error))}" for error in exc.errors())
+        raise ConfigError(f"model-onramp can't start with these settings:\n{problems}") from exc
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    field = str(error["loc"][0])
+    name = _STORAGE if field == "storage" else f"{PREFIX}{field.upper()}"
+    if error["type"] == "missing":
+        return f"{name} is not set: {Settings.model_fields[field].description}"
+    if error["type"] == "extra_forbidden":
+        return f"{name} is no setting of this version: correct or remove it"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name} {message}" if message.startswith("is ") else f"{name}: {message}"

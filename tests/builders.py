@@ -1,0 +1,72 @@
+"""Values with defaults, so that a test names only what it is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.core.desired import Desired, Rules, desired
+from shared.core.model import Account, ActualResource, Deployment, Model, Resource, Service
+from shared.core.resource_ids import AccountId
+from shared.core.surfaces import SURFACES
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+UNIT = AccountId(SUBSCRIPTION, "rg-ai", "contoso")
+SERVICE = Service(sku="StandardV2", provisioning_state="Succeeded")
+RULES = Rules(owner="default", surfaces=tuple(SURFACES), path_prefix="", token_limits=True)
+ENDPOINTS = {
+    "OpenAI Language Model Instance API": "https://contoso.openai.azure.com/",
+    "AI Foundry API": "https://contoso.services.ai.azure.com/",
+}
+CHAT = {"chatCompletion": "true"}
+EMBEDDINGS = {"embeddings": "true", "embeddingsMaxInputs": "1"}
+
+
+def a_deployment(name: str = "gpt-4o", **changes: Any) -> Deployment:
+    values: dict[str, Any] = {
+        "name": name,
+        "model": Model("OpenAI", "gpt-4o", "2024-11-20"),
+        "sku": "GlobalStandard",
+        "capacity": 10,
+        "provisioning_state": "Succeeded",
+        "capabilities": CHAT,
+        "tokens_per_minute": 10_000,
+    }
+    return Deployment(**{**values, **changes})
+
+
+def an_embedding(name: str = "text-embedding-3-small", **changes: Any) -> Deployment:
+    model = Model("OpenAI", "text-embedding-3-small", "1")
+    return a_deployment(name, **{"model": model, "capabilities": EMBEDDINGS, **changes})
+
+
+def an_account(*deployments: Deployment, **changes: Any) -> Account:
+    values: dict[str, Any] = {
+        "id": UNIT,
+        "kind": "AIServices",
+        "location": "swedencentral",
+        "provisioning_state": "Succeeded",
+        "custom_subdomain": "contoso",
+        "endpoints": ENDPOINTS,
+        "deployments": deployments,
+    }
+    return Account(**{**values, **changes})
+
+
+def desired_of(
+    account: Account | None,
+    *,
+    onboarded: frozenset[str] = frozenset(),
+    service: Service = SERVICE,
+    rules: Rules = RULES,
+) -> Desired:
+    return desired(UNIT, account, onboarded=onboarded, service=service, rules=rules)
+
+
+def as_actual(resource: Resource, *, etag: str = '"1"', **properties: Any) -> ActualResource:
+    """*resource* as ARM would echo it: with more fields, and without what is never echoed."""
+    body = resource.body["properties"]
+    echoed = {key: value for key, value in body.items() if key not in ("format", "value")}
+    if resource.path.endswith("/policies/policy"):
+        echoed = {"format": "xml", "value": body["value"].replace("\n", "\r\n")}
+    more: Mapping[str, Any] = {"isCurrent": True, "apiRevision": "1"}
+    full = {"id": f"/x/{resource.path}", "properties": {**more, **echoed, **properties}}
+    return ActualResource(resource.path, full, etag, resource.operations)

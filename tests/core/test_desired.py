@@ -1,0 +1,199 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+
+from shared.core.desired import DeploymentState, unit_paths
+from shared.core.model import Deployment, Json, Model, Service
+from shared.core.naming import api_id, backend_id
+from shared.core.openapi import imported_operations
+from shared.core.ownership import marked_unit, read_mark
+from tests.builders import RULES, UNIT, a_deployment, an_account, an_embedding, desired_of
+
+API = f"apis/{api_id(UNIT, 'azure-openai')}"
+API_V1 = f"apis/{api_id(UNIT, 'azure-openai-v1')}"
+BACKEND = f"backends/{backend_id(UNIT, 'azure-openai')}"
+BACKEND_V1 = f"backends/{backend_id(UNIT, 'azure-openai-v1')}"
+
+
+def bodies(*deployments: Deployment) -> dict[str, Json]:
+    found = desired_of(an_account(*deployments)).resources
+    return {resource.path: resource.body["properties"] for resource in found}
+
+
+def test_an_account_gets_backend_api_and_policy_per_surface() -> None:
+    assert set(bodies(a_deployment(), an_embedding())) == set(unit_paths(UNIT))
+
+
+def test_an_account_without_deployments_gets_nothing() -> None:
+    assert desired_of(an_account()).resources == ()
+
+
+def test_an_account_that_is_gone_needs_nothing() -> None:
+    assert desired_of(None).resources == ()
+
+
+def test_the_backend_is_the_accounts_endpoint_with_the_gateways_identity() -> None:
+    found = bodies(a_deployment())
+
+    assert found[BACKEND]["url"] == "https://contoso.openai.azure.com/openai"
+    assert found[BACKEND_V1]["url"] == "https://contoso.services.ai.azure.com/openai/v1"
+    assert found[BACKEND]["credentials"] == {
+        "managedIdentity": {"resource": "https://cognitiveservices.azure.com/"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("deployments", "operations"),
+    [
+        ((a_deployment(),), {"chat-completions-create"}),
+        ((an_embedding(),), {"embeddings-create"}),
+        ((a_deployment(), an_embedding()), {"chat-completions-create", "embeddings-create"}),
+    ],
+)
+def test_an_api_has_just_the_operations_that_its_model_kinds_need(
+    deployments: tuple[Deployment, ...], operations: set[str]
+) -> None:
+    for resource in desired_of(an_account(*deployments)).resources:
+        if resource.path in (API, API_V1):
+            assert {name for name, _, _ in resource.operations} == operations
+
+
+def test_the_documents_are_valid_openapi_and_named_as_they_will_be_imported() -> None:
+    for path, body in bodies(a_deployment(), an_embedding()).items():
+        if path in (API, API_V1):
+            document = json.loads(body["value"])
+            validate(document)
+            for name, _method, _template in imported_operations(document):
+                assert name == name.lower()
+
+
+def test_the_mark_says_whose_it_is_and_changes_with_the_document() -> None:
+    chat, both = bodies(a_deployment()), bodies(a_deployment(), an_embedding())
+    marks = [read_mark(found[API]["description"]) for found in (chat, both)]
+
+    assert marks[0] != marks[1]
+    assert all(mark and mark.owner == "default" for mark in marks)
+    assert marked_unit(chat[BACKEND]["description"], "default") == UNIT
+    assert marked_unit(chat[BACKEND]["description"], "another") is None
+
+
+def test_a_second_deployment_of_a_known_kind_changes_only_the_policies() -> None:
+    one, two = bodies(a_deployment()), bodies(a_deployment(), a_deployment("gpt-4o-eu"))
+
+    changed = {path for path in one if one[path] != two[path]}
+    assert changed == {f"{API}/policies/policy", f"{API_V1}/policies/policy"}
+
+
+def test_a_resize_changes_only_the_policies() -> None:
+    one, two = bodies(a_deployment()), bodies(a_deployment(tokens_per_minute=50_000))
+
+    changed = {path for path in one if one[path] != two[path]}
+    assert changed == {f"{API}/policies/policy", f"{API_V1}/policies/policy"}
+
+
+def test_the_order_in_which_arm_lists_deployments_does_not_matter() -> None:
+    first, second = a_deployment("b"), a_deployment("a")
+
+    assert desired_of(an_account(first, second)) == desired_of(an_account(second, first))
+
+
+@pytest.mark.parametrize(
+    ("deployment", "state", "words"),
+    [
+        (a_deployment(), DeploymentState.APPLIED, "onboarded"),
+        (a_deployment(provisioning_state="Creating"), DeploymentState.SEEN, "Creating"),
+        (a_deployment(provisioning_state="SomethingNew"), DeploymentState.SEEN, "SomethingNew"),
+        (a_deployment(sku="GlobalBatch"), DeploymentState.QUARANTINED, "GlobalBatch"),
+        (a_deployment(capabilities={}), DeploymentState.QUARANTINED, "kind unknown"),
+        (a_deployment("a b"), DeploymentState.QUARANTINED, "allowlist"),
+        (
+            a_deployment("claude", model=Model("Anthropic", "claude-opus", "1")),
+            DeploymentState.QUARANTINED,
+            "kind messages",
+        ),
+    ],
+)
+def test_every_deployment_has_a_state_and_a_reason(
+    deployment: Deployment, state: DeploymentState, words: str
+) -> None:
+    (verdict,) = desired_of(an_account(deployment)).verdicts
+
+    assert verdict.state is state
+    assert words in verdict.reason
+
+
+def test_a_deployment_that_is_served_stays_while_arm_has_it_whatever_its_state() -> None:
+    failed = a_deployment(provisioning_state="Failed")
+
+    kept = desired_of(an_account(failed), onboarded=frozenset({"gpt-4o"}))
+
+    assert [verdict.state for verdict in kept.verdicts] == [DeploymentState.APPLIED]
+
+
+def test_a_partner_chat_model_is_served_on_v1_only() -> None:
+    found = bodies(a_deployment("mistral", model=Model("Mistral AI", "mistral-large", "1")))
+
+    assert set(found) == {API_V1, f"{API_V1}/policies/policy", BACKEND_V1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "SpeechServices"}, "SpeechServices"),
+        ({"custom_subdomain": None}, "custom subdomain"),
+    ],
+)
+def test_an_account_that_can_not_be_served_says_why(changes: Json, words: str) -> None:
+    found = desired_of(an_account(a_deployment(), **changes))
+
+    assert found.resources == ()
+    assert words in found.verdicts[0].reason
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://contoso.openai.azure.com/",
+        "https://evil.example/",
+        "https://openai.azure.com.evil.example/",
+        "https://user@contoso.openai.azure.com/",
+        "https://contoso.openai.azure.com:8443/",
+        "https://contoso.openai.azure.com/path",
+    ],
+)
+def test_the_gateways_token_never_goes_to_a_host_that_is_not_microsofts(url: str) -> None:
+    account = an_account(a_deployment(), endpoints={"OpenAI Language Model Instance API": url})
+
+    assert desired_of(account).resources == ()
+
+
+def test_a_tier_without_token_limits_leaves_them_out_and_says_so() -> None:
+    found = desired_of(an_account(a_deployment()), service=Service("Consumption", "Succeeded"))
+
+    assert found.notes == ("no token limits: tier Consumption",)
+    assert not any("llm-token-limit" in str(resource.body) for resource in found.resources)
+
+
+def test_token_limits_can_be_switched_off() -> None:
+    rules = replace(RULES, token_limits=False)
+
+    found = desired_of(an_account(a_deployment()), rules=rules)
+
+    assert not any("llm-token-limit" in str(resource.body) for resource in found.resources)
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_no_name_can_put_an_expression_into_a_policy(name: str) -> None:
+    plain = desired_of(an_account(a_deployment("plain")))
+    found = desired_of(an_account(a_deployment(name)))
+
+    for resource in found.resources:
+        if resource.path.endswith("policy"):
+            (reference,) = (r for r in plain.resources if r.path == resource.path)
+            text, expected = (str(r.body["properties"]["value"]) for r in (resource, reference))
+            for mark in ("@(", "@{", "{{", "<", "&quot;"):
+                assert text.count(mark) == expected.count(mark)

@@ -1,0 +1,142 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.core.guard import guard
+from shared.core.model import ActualResource, Resource
+from shared.core.naming import unit_hash
+from shared.core.plan import Action, Change, make_plan
+from shared.errors import GuardRefused
+from tests.builders import UNIT, a_deployment, an_account, an_embedding, as_actual, desired_of
+
+WANTED = desired_of(an_account(a_deployment())).resources
+STANDING = {resource.path: as_actual(resource) for resource in WANTED}
+API, BACKEND, POLICY = (
+    next(r.path for r in WANTED if r.path.startswith(start) and r.path.endswith(end))
+    for start, end in (("apis", "openai-" + unit_hash(UNIT)), ("backends", ""), ("apis", "policy"))
+)
+
+
+def plan(
+    desired: tuple[Resource, ...], actual: dict[str, ActualResource]
+) -> list[tuple[Action, str]]:
+    changes = make_plan(desired, actual, owner="default", unit=unit_hash(UNIT))
+    return [(change.action, change.path) for change in changes]
+
+
+def test_nothing_is_written_when_nothing_changed() -> None:
+    assert {action for action, _ in plan(WANTED, STANDING)} == {Action.KEEP}
+
+
+def test_all_is_created_where_nothing_stands_and_policies_come_last() -> None:
+    found = plan(WANTED, {})
+
+    assert {action for action, _ in found} == {Action.CREATE}
+    assert [path.endswith("policy") for _, path in found] == [False] * 4 + [True] * 2
+
+
+def test_all_goes_when_nothing_is_needed_and_backends_go_last() -> None:
+    found = plan((), STANDING)
+
+    assert {action for action, _ in found} == {Action.DELETE}
+    assert [path.split("/")[0] for _, path in found] == ["apis"] * 2 + ["backends"] * 2
+
+
+def test_writes_come_before_deletes() -> None:
+    more = desired_of(an_account(a_deployment(), an_embedding())).resources
+    only_v1 = tuple(r for r in more if "openai-v1" in r.path)
+
+    actions = [action for action, _ in plan(only_v1, STANDING)]
+
+    assert actions.index(Action.UPDATE) < actions.index(Action.DELETE)
+    assert actions[-1] is Action.DELETE
+
+
+@pytest.mark.parametrize(
+    ("path", "properties", "field"),
+    [
+        (BACKEND, {"url": "https://elsewhere.example"}, "properties.url"),
+        (BACKEND, {"credentials": None}, "properties.credentials.managedIdentity.resource"),
+        (API, {"path": "elsewhere"}, "properties.path"),
+        (API, {"serviceUrl": None}, "properties.serviceUrl"),
+        (API, {"subscriptionRequired": False}, "properties.subscriptionRequired"),
+        (POLICY, {"value": "<policies><inbound /></policies>"}, "properties.value"),
+        (POLICY, {"value": "not xml"}, "properties.value"),
+    ],
+)
+def test_what_was_changed_by_hand_is_put_right(
+    path: str, properties: dict[str, Any], field: str
+) -> None:
+    (wanted,) = (resource for resource in WANTED if resource.path == path)
+    actual = {**STANDING, path: as_actual(wanted, **properties)}
+
+    changes = make_plan(WANTED, actual, owner="default", unit=unit_hash(UNIT))
+
+    (update,) = (change for change in changes if change.action is Action.UPDATE)
+    assert (update.path, [item.field for item in update.drift]) == (path, [field])
+
+
+def test_an_operation_that_was_added_or_removed_by_hand_is_put_right() -> None:
+    actual = {**STANDING, API: replace(STANDING[API], operations=())}
+
+    assert (Action.UPDATE, API) in plan(WANTED, actual)
+
+
+def test_a_changed_document_is_seen_by_the_fingerprint_in_the_mark() -> None:
+    description = STANDING[API].body["properties"]["description"]
+    before, _, after = description.partition("content=")
+    other = f"{before}content={'0' * 16}{after[16:]}"
+    (wanted,) = (resource for resource in WANTED if resource.path == API)
+
+    assert (Action.UPDATE, API) in plan(
+        WANTED, {**STANDING, API: as_actual(wanted, description=other)}
+    )
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        "somebody's own API",
+        "[model-onramp owner=default unit=00000000]",
+        f"[model-onramp owner=other unit={unit_hash(UNIT)}]",
+    ],
+)
+def test_what_is_not_ours_is_reported_and_never_written(description: str | None) -> None:
+    (wanted,) = (resource for resource in WANTED if resource.path == API)
+    actual = {**STANDING, API: as_actual(wanted, description=description, path="theirs")}
+
+    found = {path: action for action, path in plan(WANTED, actual)}
+
+    assert found[API] is Action.BLOCKED
+    assert found[f"{API}/policies/policy"] is Action.BLOCKED
+    assert found[BACKEND] is Action.KEEP
+
+
+def test_what_is_not_ours_is_never_deleted() -> None:
+    foreign = {API: replace(STANDING[API], body={"properties": {"description": "mine"}})}
+
+    assert plan((), foreign) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "apis/../policies/policy",
+        "apis/./policies/policy",
+        "apis/somebody-elses",
+        "backends/..",
+    ],
+)
+def test_the_guard_refuses_a_write_outside_the_units_own_paths(path: str) -> None:
+    change = Change(Action.UPDATE, path, "a bug", Resource(path, {}))
+
+    with pytest.raises(GuardRefused):
+        guard([change], UNIT)
+
+
+def test_the_guard_lets_a_plan_of_the_units_own_paths_pass() -> None:
+    changes = make_plan(WANTED, {}, owner="default", unit=unit_hash(UNIT))
+
+    assert guard(changes, UNIT) == changes
