@@ -1,0 +1,1 @@
+"""A local Azure, so that everything runs and is tested without a subscription. Never deployed."""

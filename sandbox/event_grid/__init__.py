@@ -1,0 +1,1 @@
+"""A local Event Grid: events of ARM writes and of custom topics, delivered as Azure does."""
