@@ -32,7 +32,7 @@ demo: setup ## show the whole path once, on a local Azure
 	@$(RUN) -m sandbox demo
 
 sandbox: setup ## start a local Azure with the app in it, until Ctrl-C
-	@$(RUN) -m sandbox serve
+	@$(RUN) -m sandbox serve --env-file .sandbox/env
 
 format: setup ## put the code in shape
 	$(RUN) -m ruff format .

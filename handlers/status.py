@@ -16,7 +16,7 @@ bp = func.Blueprint()
 _PRECEDENCE = (
     RunStatus.RUNNING,
     RunStatus.QUEUED,
-    RunStatus.RETRYING,
+    RunStatus.WAITING,
     RunStatus.FAILED,
     RunStatus.INCOMPLETE,
     RunStatus.SUCCEEDED,

@@ -58,7 +58,7 @@ class StateStore(Protocol):
         """Take *unit* if it is dirty and nobody has it."""
 
     async def finish(self, claim: Claim, *, done: bool) -> bool:
-        """Give the unit back, *done* or to be tried again; True when it changed meanwhile."""
+        """Give the unit back, *done* or to be tried again; True when it was marked meanwhile."""
 
     async def record(self, run: Run) -> None:
         """Write *run* and what became of the unit's deployments."""

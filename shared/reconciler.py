@@ -87,7 +87,7 @@ class Reconciler:
                 if not run.is_stale:
                     break
         except RetryableError as exc:
-            return replace(run, status=RunStatus.RETRYING, error=str(exc), wait=exc.retry_after)
+            return replace(run, status=RunStatus.WAITING, error=str(exc), wait=exc.retry_after)
         except TerminalError as exc:
             return replace(run, status=RunStatus.FAILED, error=str(exc))
         return run
@@ -95,12 +95,12 @@ class Reconciler:
     async def _end(self, claim: Claim, run: Run) -> Run:
         """Record, give the unit back, and ask for what is left to do."""
         await self.state.record(run)
-        retrying = run.status is RunStatus.RETRYING
-        changed_meanwhile = await self.state.finish(claim, done=not retrying)
-        if retrying:
+        waiting = run.status is RunStatus.WAITING
+        marked_meanwhile = await self.state.finish(claim, done=not waiting)
+        if marked_meanwhile:
+            await self.queue.send(run.unit, delay=run.wait or timedelta())
+        elif waiting:
             await self.queue.send(run.unit, delay=_delay(claim.attempts, run.wait))
-        elif changed_meanwhile:
-            await self.queue.send(run.unit)
         write = logs.info if run.status is RunStatus.SUCCEEDED else logs.warning
         write(logger, "run ended", status=run.status.value, writes=run.writes, detail=run.error)
         await self.outcomes.publish(run)

@@ -176,13 +176,13 @@ class Arm:
         request = HttpRequest(method, url, headers=dict(headers), json=body)
         try:
             response = await self._client._send_request(request)  # noqa: SLF001 - see above
-            await response.read()
         except ClientAuthenticationError as exc:
             raise Unavailable(f"{where}: no token for ARM ({exc.message})") from exc
         except AzureError as exc:
             if method == "GET":
                 return Answer(0, _error_body("NoAnswer", type(exc).__name__), {}), 0.0
-            # It may have taken effect: only reading can tell, so never send it again blindly.
+            # It may have taken effect, and only reading can tell. (aiohttp repeats a request once
+            # by itself when a kept-alive connection turns out dead; the lease makes that harmless.)
             raise StaleRead(f"{where}: no answer ({type(exc).__name__})") from exc
         answer = _answer(response)
         if answer.status in _ACCEPTED:

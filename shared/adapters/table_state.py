@@ -73,7 +73,7 @@ class TableState:
             return single_flight.finished(row, claim, done=done)
 
         row = await self._swap(claim.unit, step)
-        return row is not None and row.is_dirty
+        return row is not None and row.gen > claim.gen
 
     async def record(self, run: Run) -> None:
         runs = await self._table(RUNS)

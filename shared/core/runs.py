@@ -15,7 +15,7 @@ class RunStatus(Enum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     INCOMPLETE = "incomplete"  # all that could be done is done; something was refused for good
-    RETRYING = "retrying"  # something will be tried again by itself
+    WAITING = "waiting"  # something will be tried again by itself
     FAILED = "failed"  # nothing could be done until somebody changes something
 
 
@@ -81,7 +81,7 @@ def run_status(changes: Sequence[AppliedChange], verdicts: Sequence[Verdict]) ->
     statuses = {item.status for item in changes}
     waiting = any(verdict.state is DeploymentState.SEEN for verdict in verdicts)
     if statuses & {ChangeStatus.POSTPONED, ChangeStatus.STALE} or waiting:
-        return RunStatus.RETRYING
+        return RunStatus.WAITING
     if statuses & _STOPPED.keys():
         return RunStatus.INCOMPLETE
     return RunStatus.SUCCEEDED
