@@ -1,0 +1,1 @@
+"""The Microsoft.ApiManagement resource provider of the local Azure."""
