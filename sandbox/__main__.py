@@ -1,0 +1,122 @@
+"""The command line of the local Azure: ``python -m sandbox serve`` and ``demo``."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sandbox import demo
+from sandbox.arm.faults import Faults
+from sandbox.arm.latency import Latency
+from sandbox.arm.throttle import Throttle
+from sandbox.azurite import AzuriteMissingError
+from sandbox.event_grid.events import Schema
+from sandbox.event_grid.options import Options as EventGridOptions
+from sandbox.functions_host.process import HostFailedError
+from sandbox.local_azure import LocalAzure, Options, local_azure
+from sandbox.processes import ChildFailedError
+from sandbox.welcome import env_file, welcome
+from sandbox.world import World
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PORTS = """\
+ports with --port-base N:
+  N ARM, N+1 ARM on https, N+2 identity, N+3 Event Grid, N+4 Functions,
+  N+5 blobs, N+6 queues, N+7 tables, N+8 the authority on https
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_COMMANDS[options.command](options))
+    except (AzuriteMissingError, ChildFailedError, HostFailedError, OSError, ValueError) as exc:
+        print(f"sandbox: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Azure.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="start it and stay up until Ctrl-C",
+        description="Start the local Azure, with the function app in it, and stay up.",
+        epilog=_PORTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = serve.add_argument
+    add("--world", type=Path, metavar="FILE", help="what it holds at the start (sandbox/world.py)")
+    add("--record", type=Path, metavar="FILE", help="append every ARM exchange as a JSON line")
+    add("--latency", choices=("none", "realistic"), default="none", help="how long ARM takes")
+    add("--faults", type=Path, metavar="FILE", help="how ARM fails (sandbox/arm/faults.py)")
+    add("--throttle", action="store_true", help="answer 429 where ARM's own limits are overrun")
+    add("--port-base", type=int, metavar="N", help="fixed ports; free ones by default")
+    add("--tls", type=Path, metavar="DIR", help="ARM on https as well, certificates kept in DIR")
+    add("--app", type=Path, metavar="DIR", default=_ROOT, help="the function app (this one)")
+    add("--no-app", action="store_true", help="run no function app")
+    add("--gateway", default="", metavar="NAME", help="where the app writes (the world's first)")
+    add(
+        "--event-schema",
+        choices=[schema.value for schema in Schema],
+        default=Schema.EVENT_GRID.value,
+        help="in which events are delivered",
+    )
+    add("--event-time-scale", type=float, default=1.0, metavar="X", help="of delivery retries")
+    add("--json", action="store_true", help="one line with all endpoints when ready, no more")
+    add("--env-file", type=Path, metavar="FILE", help="write the endpoints there for a shell")
+    add("--quiet", action="store_true", help="don't show the app's log")
+    commands.add_parser("demo", help="show the whole path once, and exit")
+    return parser
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    quiet = arguments.quiet or arguments.json
+    options = Options(
+        world=World.load(arguments.world) if arguments.world else World(),
+        app_dir=None if arguments.no_app else arguments.app,
+        gateway=arguments.gateway,
+        tls_dir=arguments.tls,
+        port_base=arguments.port_base,
+        record=arguments.record,
+        latency=Latency(arguments.latency),
+        faults=Faults.load(arguments.faults) if arguments.faults else Faults(),
+        throttle=Throttle(enforced=arguments.throttle),
+        event_grid=EventGridOptions(time_scale=arguments.event_time_scale),
+        event_schema=Schema(arguments.event_schema),
+        on_log=(lambda _line: None) if quiet else print,
+    )
+    async with local_azure(options) as azure:
+        with env_file(arguments.env_file, azure):
+            print(_ready(azure, arguments), flush=True)
+            await stop.wait()
+            if not arguments.json:
+                print("\nstopping")
+    return 0
+
+
+def _ready(azure: LocalAzure, arguments: argparse.Namespace) -> str:
+    if not arguments.json:
+        return welcome(azure, arguments.env_file)
+    endpoints = asdict(azure.endpoints)
+    extra = endpoints.pop("extra")
+    return json.dumps({**endpoints, **extra, "token": azure.token()})
+
+
+async def _demo(_arguments: argparse.Namespace) -> int:
+    return await demo.run(_ROOT)
+
+
+_COMMANDS = {"serve": _serve, "demo": _demo}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What a person reads when the local Azure is up: where it is and what to try next."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.local_azure import LocalAzure
+
+_TRY = """
+Try it, in another shell:
+
+  . {env}
+
+  # an account and a model deployment on it, as az would create them
+  curl -sX PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso?api-version=2025-06-01" \\
+    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"location":
+    "swedencentral", "kind": "AIServices", "sku": {{"name": "S0"}}, "properties": {{"customSubDomainName": "contoso"}}}}'
+  curl -sX PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso/deployments/gpt-4o?api-version=2025-06-01" \\
+    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"sku":
+    {{"name": "GlobalStandard", "capacity": 10}}, "properties": {{"model": {{"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}}}}}}'
+
+  # its API in API Management, a second later
+  curl -s "$ARM$GATEWAY/apis?api-version=2024-05-01" -H "Authorization: Bearer $TOKEN" | python3 -m json.tool
+
+  # what the app knows, and a look at everything again
+  curl -s "$FUNCTIONS/api/deployments" -H "x-functions-key: $KEY" | python3 -m json.tool
+  curl -sX POST "$FUNCTIONS/api/reimport" -H "x-functions-key: $KEY" -d '{{"all": true}}'
+
+  # the sweep, without waiting for the timer
+  curl -sX POST "$FUNCTIONS/admin/functions/sweep" -H "x-functions-key: $MASTER_KEY" \\
+    -H "Content-Type: application/json" -d '{{"input": ""}}'
+"""
+
+
+def welcome(azure: LocalAzure, file: Path | None) -> str:
+    points = azure.endpoints
+    rows = [
+        ("ARM", points.arm),
+        ("ARM, https", points.extra.get("armTls", "")),
+        ("trust", points.extra.get("ca", "")),
+        ("identity", points.identity),
+        ("Event Grid", points.event_grid),
+        ("Functions", points.functions),
+        ("blobs", points.blob),
+        ("queues", points.queue),
+        ("tables", points.table),
+        ("gateway", azure.gateway_id),
+    ]
+    lines = [f"  {name:11} {value}" for name, value in rows if value]
+    text = "\n".join(["A local Azure is up. Ctrl-C ends it.", "", *lines])
+    if file is not None and azure.app is not None:
+        text += "\n" + _TRY.format(env=file)
+    return text
+
+
+@contextmanager
+def env_file(path: Path | None, azure: LocalAzure) -> Iterator[None]:
+    """Keep the endpoints in *path*, for a shell to source, while the local Azure is up."""
+    if path is None:
+        yield
+        return
+    points = azure.endpoints
+    values = {
+        "ARM": points.arm,
+        "FUNCTIONS": points.functions,
+        "GATEWAY": azure.gateway_id,
+        "GROUP": azure.gateway_id.partition("/providers/")[0],
+        "KEY": points.extra.get("functionKey", ""),
+        "MASTER_KEY": points.extra.get("masterKey", ""),
+        "TOKEN": azure.token(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"export {name}={shlex.quote(it)}\n" for name, it in values.items()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
