@@ -1,0 +1,177 @@
+"""The state store on Azurite: the compare-and-swap really is one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+
+from sandbox.azurite import azurite
+from shared.adapters.table_state import TableState
+from shared.core.resource_ids import AccountId
+from shared.core.runs import Run, RunStatus
+from shared.errors import Unavailable
+from tests.builders import SUBSCRIPTION, a_deployment, an_account, desired_of
+
+LEASE = timedelta(minutes=5)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+async def connection() -> AsyncIterator[str]:
+    async with azurite() as storage:
+        yield storage.connection_string
+
+
+@pytest.fixture
+async def state(connection: str) -> AsyncIterator[TableState]:
+    store = a_store(connection)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def unit() -> AccountId:
+    return AccountId(SUBSCRIPTION, "rg-ai", f"acct-{uuid4().hex[:8]}")
+
+
+def a_store(connection: str, *, lease: timedelta = LEASE) -> TableState:
+    return TableState(TableServiceClient.from_connection_string(connection), lease=lease)
+
+
+def a_run(unit: AccountId, **changes: object) -> Run:
+    verdicts = desired_of(an_account(a_deployment(), a_deployment("other"))).verdicts
+    run = Run((uuid4().hex,), unit, RunStatus.SUCCEEDED, NOW, NOW, verdicts=verdicts)
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+async def test_a_marked_unit_is_claimed_once(state: TableState, unit: AccountId) -> None:
+    assert await state.claim(unit) is None
+    assert await state.mark(unit)
+
+    first, second = await state.claim(unit), await state.claim(unit)
+
+    assert first is not None
+    assert second is None
+
+
+async def test_of_many_workers_one_gets_the_unit(state: TableState, unit: AccountId) -> None:
+    await state.mark(unit)
+
+    claims = await asyncio.gather(*(state.claim(unit) for _ in range(16)))
+
+    assert sum(claim is not None for claim in claims) == 1
+
+
+async def test_no_mark_of_many_is_lost(state: TableState, unit: AccountId) -> None:
+    await state.mark(unit)
+    claim = await state.claim(unit)
+    assert claim is not None
+
+    await asyncio.gather(*(state.mark(unit, event_id=f"e{number}") for number in range(12)))
+
+    assert await state.finish(claim, done=True)
+    again = await state.claim(unit)
+    assert again is not None
+    assert again.gen == claim.gen + 12
+
+
+async def test_a_finished_unit_is_clean(state: TableState, unit: AccountId) -> None:
+    await state.mark(unit)
+    claim = await state.claim(unit)
+    assert claim is not None
+    assert unit in await state.unfinished()
+
+    assert not await state.finish(claim, done=True)
+
+    assert await state.claim(unit) is None
+    assert unit not in await state.unfinished()
+
+
+async def test_a_replayed_event_is_known(state: TableState, unit: AccountId) -> None:
+    assert await state.mark(unit, event_id="e")
+    claim = await state.claim(unit)
+    assert claim is not None
+    await state.finish(claim, done=True)
+
+    assert not await state.mark(unit, event_id="e")
+    assert await state.claim(unit) is None
+
+
+async def test_the_lease_counts_in_storages_time(connection: str, unit: AccountId) -> None:
+    store = a_store(connection, lease=timedelta())
+    await store.mark(unit)
+
+    first, second = await store.claim(unit), await store.claim(unit)
+
+    assert first is not None
+    assert second is not None
+    assert second.epoch == first.epoch + 1
+    assert not await store.finish(first, done=True), "it is the second's now"
+    assert unit in await store.unfinished()
+    await store.close()
+
+
+async def test_a_run_is_found_by_each_of_its_ids(state: TableState, unit: AccountId) -> None:
+    ids = (uuid4().hex, uuid4().hex)
+    await state.record(a_run(unit, ids=ids))
+
+    for run_id in ids:
+        (found,) = await state.run(run_id)
+        assert (found["unit"], found["status"]) == (unit.arm_id, "succeeded")
+    assert await state.run("0" * 32) == []
+
+
+async def test_deployments_keep_since_when_they_are_as_they_are(
+    state: TableState, unit: AccountId
+) -> None:
+    await state.record(a_run(unit))
+    later = NOW + timedelta(hours=1)
+    verdicts = desired_of(an_account(a_deployment(capacity=20))).verdicts
+    await state.record(a_run(unit, started=later, finished=later, verdicts=verdicts))
+
+    found = {it["name"]: it for it in await state.deployments() if it["account"] == unit.arm_id}
+
+    assert {name: (it["state"], it["since"][11:13]) for name, it in found.items()} == {
+        "gpt-4o": ("applied", "12"),
+        "other": ("removed", "13"),
+    }
+    assert found["gpt-4o"]["capacity"] == 20
+
+
+async def test_a_run_that_never_saw_the_inventory_removes_nothing(
+    state: TableState, unit: AccountId
+) -> None:
+    await state.record(a_run(unit))
+    await state.record(a_run(unit, status=RunStatus.WAITING, verdicts=None, error="ARM is down"))
+
+    found = [it["state"] for it in await state.deployments() if it["account"] == unit.arm_id]
+
+    assert found == ["applied", "applied"]
+
+
+async def test_a_deployment_with_a_wild_name_can_be_told_of(
+    state: TableState, unit: AccountId
+) -> None:
+    wild = a_deployment("a/b#c?d\\e")
+    await state.record(a_run(unit, verdicts=desired_of(an_account(wild)).verdicts))
+
+    (found,) = (it for it in await state.deployments() if it["account"] == unit.arm_id)
+
+    assert (found["name"], found["state"]) == ("a/b#c?d\\e", "quarantined")
+
+
+async def test_storage_that_is_down_is_worth_another_try(unit: AccountId) -> None:
+    connection = (
+        "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=a2V5;"
+        "TableEndpoint=http://127.0.0.1:9/devstoreaccount1;"
+    )
+    service = TableServiceClient.from_connection_string(connection, retry_total=0)
+    store = TableState(service, lease=LEASE)
+
+    with pytest.raises(Unavailable):
+        await store.mark(unit)
+    await store.close()

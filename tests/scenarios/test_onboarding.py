@@ -1,0 +1,221 @@
+"""The whole app in the local Azure: real events, real queue, real tables, ARM over HTTP."""
+
+from sandbox.client import GATEWAY_VERSION
+from tests.stage import EMBEDDINGS, Stage
+
+SURFACES = {"openai", "openai/v1"}
+
+
+async def test_a_new_deployment_is_served_on_every_surface(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+
+    served = await stage.served(account)
+
+    assert set(served) == SURFACES
+    for api in served.values():
+        assert api.deployments == {"gpt-4o": 10_000}
+        assert api.operations == ["Create a chat completion"]
+        assert api.identity == "https://cognitiveservices.azure.com/"
+    assert (await stage.deployment(account, "gpt-4o"))["state"] == "applied"
+
+
+async def test_a_new_account_takes_one_write_per_resource(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.quiet()
+    stage.writes()
+
+    await stage.deploy(account)
+    await stage.quiet()
+
+    kinds = sorted(
+        write.split("/")[1] + write.count("/policies/") * "+" for write in stage.writes()
+    )
+    assert kinds == ["apis", "apis", "apis+", "apis+", "backends", "backends"]
+
+
+async def test_a_second_deployment_takes_one_write_per_surface(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    stage.writes()
+
+    await stage.deploy(account, "gpt-4o-eu")
+    await stage.quiet()
+
+    assert [write.rpartition("/policies/")[1] for write in stage.writes()] == ["/policies/"] * 2
+    assert set((await stage.served(account))["openai"].deployments) == {"gpt-4o", "gpt-4o-eu"}
+
+
+async def test_a_new_kind_brings_its_operations(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.deploy(account, "embed", model=EMBEDDINGS)
+    await stage.quiet()
+
+    for api in (await stage.served(account)).values():
+        assert api.operations == ["Create a chat completion", "Create embeddings"]
+
+
+async def test_limits_follow_the_capacity(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account, capacity=10)
+    await stage.deploy(account, capacity=25)
+    await stage.quiet()
+
+    assert (await stage.served(account))["openai"].deployments == {"gpt-4o": 25_000}
+
+
+async def test_a_deleted_deployment_is_refused_and_the_last_one_takes_the_api_along(
+    stage: Stage,
+) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.deploy(account, "other")
+    await stage.quiet()
+    await stage.delete(f"{account}/deployments/other")
+    await stage.quiet()
+
+    assert (await stage.served(account))["openai"].deployments == {"gpt-4o": 10_000}
+    assert (await stage.deployment(account, "other"))["state"] == "removed"
+
+    await stage.delete(f"{account}/deployments/gpt-4o")
+    await stage.quiet()
+
+    assert await stage.served(account) == {}
+    backends = await stage.arm.list(f"{stage.azure.gateway_id}/backends", version=GATEWAY_VERSION)
+    assert not [it for it in backends if account.rpartition("/")[2] in it["name"]]
+
+
+async def test_a_deleted_account_leaves_nothing_behind(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    assert await stage.served(account) != {}
+
+    await stage.delete(account)
+    await stage.quiet()
+
+    assert await stage.served(account) == {}
+
+
+async def test_a_second_look_writes_nothing(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    stage.writes()
+
+    run = await stage.reimport({"account": account})
+
+    assert stage.writes() == []
+    (unit,) = run["units"]
+    assert (run["status"], unit["status"], unit["writes"]) == ("succeeded", "succeeded", 0)
+    assert {change["status"] for change in unit["changes"]} == {"kept"}
+
+
+async def test_a_reimport_of_everything_shows_every_account(stage: Stage) -> None:
+    accounts = [await stage.account(), await stage.account()]
+    await stage.quiet()
+
+    run = await stage.reimport({"all": True})
+
+    looked_at = {unit["unit"].lower() for unit in run["units"]}
+    assert looked_at >= {account.lower() for account in accounts}
+
+
+async def test_a_reimport_puts_right_what_was_changed_by_hand(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    api = (await stage.served(account))["openai"]
+    policy = f"{stage.azure.gateway_id}/apis/{api.name}/policies/policy"
+    by_hand = {"format": "xml", "value": "<policies><inbound><base /></inbound></policies>"}
+    await stage.arm.put(policy, {"properties": by_hand}, version=GATEWAY_VERSION)
+
+    run = await stage.reimport({"deployment": f"{account}/deployments/gpt-4o"})
+
+    updates = [it for it in run["units"][0]["changes"] if it["action"] == "update"]
+    assert [(it["status"], it["reason"]) for it in updates] == [
+        ("applied", "differs in properties.value")
+    ]
+    assert (await stage.served(account))["openai"].deployments == {"gpt-4o": 10_000}
+
+
+async def test_losing_the_tables_does_no_harm(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    stage.writes()
+
+    await stage.lose_the_tables()
+    await stage.sweep()
+
+    assert stage.writes() == []
+    assert (await stage.deployment(account, "gpt-4o"))["state"] == "applied"
+
+
+async def test_a_sweep_finds_an_account_that_went_while_nobody_listened(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+
+    (subscription,) = stage.azure.event_grid.subscriptions
+    stage.azure.event_grid.unsubscribe(subscription)
+    await stage.delete(account)
+    await stage.lose_the_tables()
+    await stage.azure.event_grid.subscribe(subscription)
+    await stage.sweep()
+
+    assert await stage.served(account) == {}
+
+
+async def test_what_runs_change_is_told_to_the_world(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+
+    told = [
+        event
+        for event in stage.azure.event_grid.topic_events("outcomes")
+        if event["subject"].lower() == account.lower()
+    ]
+    assert told[-1]["type"] == "ModelOnramp.RunEnded"
+    assert told[-1]["data"]["deployments"] == [
+        {"name": "gpt-4o", "state": "applied", "reason": "onboarded"}
+    ]
+
+
+async def test_a_foreign_api_on_our_path_is_reported_and_left_alone(stage: Stage) -> None:
+    account = await stage.account()
+    name = account.rpartition("/")[2]
+    theirs = f"{stage.azure.gateway_id}/apis/theirs-{name}"
+    body = {
+        "properties": {"displayName": "theirs", "path": f"{name}/openai", "protocols": ["https"]}
+    }
+    before = await stage.arm.put(theirs, body, version=GATEWAY_VERSION)
+    await stage.deploy(account)
+    await stage.quiet()
+
+    assert await stage.arm.get(theirs, version=GATEWAY_VERSION) == before
+    found = await stage.deployment(account, "gpt-4o")
+    assert found["state"] == "quarantined"
+    assert "same Path" in found["reason"]
+    assert (await stage.served(account))["openai/v1"].deployments == {"gpt-4o": 10_000}
+
+
+async def test_a_foreign_api_with_our_id_is_reported_and_left_alone(stage: Stage) -> None:
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    api = (await stage.served(account))["openai"]
+    path = f"{stage.azure.gateway_id}/apis/{api.name}"
+    body = {"properties": {"displayName": "mine now", "path": "mine", "protocols": ["https"]}}
+    await stage.arm.delete(path, version=GATEWAY_VERSION, if_match="*")
+    before = await stage.arm.put(path, body, version=GATEWAY_VERSION)
+
+    await stage.reimport({"account": account})
+
+    assert await stage.arm.get(path, version=GATEWAY_VERSION) == before
+    found = await stage.deployment(account, "gpt-4o")
+    assert (found["state"], "owner mark" in found["reason"]) == ("quarantined", True)

@@ -1,0 +1,168 @@
+"""A local Azure as tests use it: do what people do, wait until all is quiet, look."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+from azure.core.exceptions import ResourceExistsError
+from azure.data.tables.aio import TableServiceClient
+from azure.storage.queue.aio import QueueClient
+
+from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
+from sandbox.contracts import Json
+from sandbox.demo_tables import Standing, standing
+from sandbox.local_azure import APP, LocalAzure, Options, local_azure
+from sandbox.world import SUBSCRIPTION
+from shared.adapters.table_state import DEPLOYMENTS, RUNS, UNITS, TableState
+from shared.core.messages import QUEUE
+
+ROOT = Path(__file__).parents[1]
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
+CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
+EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
+_PATIENCE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    azure: LocalAzure
+    arm: ArmClient
+    app: aiohttp.ClientSession
+    admin: aiohttp.ClientSession
+    state: TableState
+    queue: QueueClient
+    tables: TableServiceClient
+
+    async def account(self, *, kind: str = "AIServices", name: str = "") -> str:
+        """Create an account of its own for this test; its ARM id."""
+        name = name or f"acct-{uuid4().hex[:10]}"
+        account = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/{name}"
+        body = {
+            "location": "swedencentral",
+            "kind": kind,
+            "sku": {"name": "S0"},
+            "properties": {"customSubDomainName": name},
+        }
+        await self.arm.put(account, body, version=ACCOUNTS_VERSION)
+        return account
+
+    async def deploy(
+        self, account: str, name: str = "gpt-4o", *, capacity: int = 10, model: Json = CHAT
+    ) -> None:
+        body = {
+            "sku": {"name": "GlobalStandard", "capacity": capacity},
+            "properties": {"model": model},
+        }
+        await self.arm.put(f"{account}/deployments/{name}", body, version=ACCOUNTS_VERSION)
+
+    async def delete(self, resource: str) -> None:
+        await self.arm.delete(resource, version=ACCOUNTS_VERSION)
+
+    async def quiet(self) -> None:
+        """Return when every event is delivered, every message done and every unit clean."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while not await self._is_quiet():  # noqa: ASYNC110 - asked over HTTP
+                await asyncio.sleep(0.05)
+
+    async def served(self, account: str) -> dict[str, Standing]:
+        """What the gateway serves of *account*, by the end of the API's path."""
+        name = account.rpartition("/")[2]
+        found = await standing(self.arm, self.azure.gateway_id)
+        start = f"{name}/"
+        return {it.path.removeprefix(start): it for it in found if it.path.startswith(start)}
+
+    async def gateway(self, path: str) -> Json | None:
+        return await self.arm.get(f"{self.azure.gateway_id}/{path}", version=GATEWAY_VERSION)
+
+    async def deployment(self, account: str, name: str) -> Json:
+        async with self.app.get("/api/deployments") as response:
+            found: list[Json] = (await response.json())["deployments"]
+        wanted = (account.lower(), name)
+        return next((it for it in found if (it["account"].lower(), it["name"]) == wanted), {})
+
+    def writes(self) -> list[str]:
+        """The app's writes since the last time this was asked."""
+        found = self.azure.arm.journal.writes(APP.principal_id)
+        self.azure.arm.journal.clear()
+        return [f"{it.method} {it.path.partition('/service/')[2]}" for it in found]
+
+    async def invoke(self, function: str) -> None:
+        """Run a function by hand, as the portal does."""
+        async with self.admin.post(f"/admin/functions/{function}", json={"input": ""}) as response:
+            assert response.status == 202
+
+    async def sweep(self) -> None:
+        before = sum("Executed 'Functions.sweep'" in line for line in self.azure.host.log)
+        await self.invoke("sweep")
+        async with asyncio.timeout(_PATIENCE_S):
+            while (  # noqa: ASYNC110 - said in the log only
+                sum("Executed 'Functions.sweep'" in line for line in self.azure.host.log) <= before
+            ):
+                await asyncio.sleep(0.05)
+        await self.quiet()
+
+    async def reimport(self, body: Json) -> Json:
+        """Ask for a reimport and wait for its run."""
+        async with self.app.post("/api/reimport", json=body) as response:
+            answer = await response.json()
+            assert response.status == 202, answer
+        await self.quiet()
+        async with self.app.get(f"/api/runs/{answer['run']['id']}") as response:
+            run: Json = await response.json()
+        return run
+
+    async def lose_the_tables(self) -> None:
+        """Everything that the app remembers, gone."""
+        for name in (UNITS, DEPLOYMENTS, RUNS):
+            table = self.tables.get_table_client(name)
+            async for entity in table.list_entities():
+                await table.delete_entity(entity)
+
+    def log_entries(self, event: str) -> list[Json]:
+        """The app's own log lines about *event*."""
+        lines = (
+            line[line.index('{"event"') :] for line in self.azure.host.log if '{"event"' in line
+        )
+        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+    async def logged(self, event: str, **fields: str | int) -> Json:
+        """Wait for a log line about *event* with these *fields*; lines come through a pipe."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                for entry in self.log_entries(event):
+                    if entry.items() >= fields.items():
+                        return entry
+                await asyncio.sleep(0.02)
+
+    async def _is_quiet(self) -> bool:
+        await self.azure.event_grid.idle()
+        properties = await self.queue.get_queue_properties()
+        if properties.approximate_message_count:
+            return False
+        return not await self.state.unfinished()
+
+
+@asynccontextmanager
+async def a_stage(options: Options | None = None) -> AsyncIterator[Stage]:
+    async with local_azure(options or Options(app_dir=ROOT)) as azure:
+        base, ready = azure.endpoints.functions, azure.host.ready
+        connection = azure.azurite.connection_string
+        tables = TableServiceClient.from_connection_string(connection)
+        async with (
+            arm_client(azure.endpoints.arm, azure.token()) as arm,
+            aiohttp.ClientSession(base, headers={"x-functions-key": ready.host_key}) as app,
+            aiohttp.ClientSession(base, headers={"x-functions-key": ready.master_key}) as admin,
+            tables,
+            QueueClient.from_connection_string(connection, QUEUE) as queue,
+        ):
+            with contextlib.suppress(ResourceExistsError):
+                await queue.create_queue()
+            state = TableState(tables, lease=timedelta(minutes=5))
+            yield Stage(azure, arm, app, admin, state, queue, tables)
