@@ -10,6 +10,7 @@ WHERE := -c 'import sys; print(sys.executable)' 2>/dev/null
 PYTHON313 := $(firstword $(shell python3.13 $(WHERE)) $(wildcard $(PYENVS)/3.13*/bin/python3.13))
 BOOTSTRAP := $(firstword $(PYTHON313) $(shell python3 $(WHERE)) $(wildcard $(PYENVS)/3.*/bin/python3))
 RUN := .venv/bin/python
+REQUIREMENTS := requirements.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint demo sandbox format requirements clean
@@ -40,7 +41,7 @@ format: setup ## put the code in shape
 
 requirements: $(UV) ## export requirements.txt from uv.lock
 	$(UV) export --quiet --frozen --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
-	  -o requirements.txt
+	  -o $(REQUIREMENTS)
 
 clean: ## remove what setup installed
 	rm -rf .tools .venv sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
