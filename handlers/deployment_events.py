@@ -33,7 +33,7 @@ async def deployment_events(event: str) -> None:
     with logs.log_context(
         event_id=hint.event_id, correlation=hint.correlation_id, unit=hint.unit.arm_id
     ):
-        if not await app.intake.event(hint.unit, hint.event_id):
+        if not await app.intake.event(hint.unit, hint.cause):
             _ignore("replayed", "this event was already dealt with")
             return
         logs.info(

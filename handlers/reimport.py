@@ -12,6 +12,7 @@ from handlers.http_errors import HttpError, json_response, with_json_errors
 from shared import wiring
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
 from shared.core.runs import Run, RunStatus
+from shared.core.single_flight import Cause
 
 bp = func.Blueprint()
 
@@ -24,6 +25,7 @@ class ReimportBody(BaseModel):
     deployment: str | None = None
     account: str | None = None
     all: bool = False
+    allow_removals: bool = False  # however many deployments that takes off the gateway
 
     @model_validator(mode="after")
     def _one_of_three(self) -> Self:
@@ -44,7 +46,8 @@ async def reimport(req: func.HttpRequest) -> func.HttpResponse:
     now = datetime.now(UTC)
     for unit in units:  # before the mark, or it could overwrite what the run says at its end
         await app.state.record(Run((run_id,), unit, RunStatus.QUEUED, started=now))
-    await app.intake.all(units, run_id=run_id)
+    cause = Cause(run_id=run_id, full=True, go_ahead=body.allow_removals)
+    await app.intake.all(units, cause)
     url = f"{req.url.partition('/reimport')[0]}/runs/{run_id}"
     answer = {"run": {"id": run_id, "url": url}, "accounts": [unit.arm_id for unit in units]}
     return json_response(answer, status=HTTPStatus.ACCEPTED, location=url)

@@ -17,6 +17,7 @@ _PRECEDENCE = (
     RunStatus.RUNNING,
     RunStatus.QUEUED,
     RunStatus.WAITING,
+    RunStatus.HELD,
     RunStatus.FAILED,
     RunStatus.INCOMPLETE,
     RunStatus.SUCCEEDED,

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared import logs, wiring
 from shared.core.resource_ids import AccountId
+from shared.core.single_flight import Cause
 from shared.errors import OnboardingError
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ async def sweep(timer: func.TimerRequest) -> None:
         unwatched=len(units - watched),
         late=timer.past_due,
     )
-    await app.intake.all(watched)
+    await app.intake.all(watched, Cause(full=True))
 
 
 async def _units(source: str, found: Awaitable[tuple[AccountId, ...]]) -> tuple[AccountId, ...]:

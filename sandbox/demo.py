@@ -59,7 +59,7 @@ _STATES = {
     "embed-small": "applied",
     "whisper": "quarantined",
     "gpt-4o-mini": "applied",
-    "trial": "removed",
+    "trial": "retiring",
 }
 
 

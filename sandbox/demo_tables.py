@@ -24,6 +24,7 @@ class Standing:
     identity: str
     policy: str
     deployments: Mapping[str, int]
+    gone: Sequence[str]  # those that answer 410
 
 
 async def standing(arm: ArmClient, gateway: str) -> list[Standing]:
@@ -47,6 +48,7 @@ async def _read(arm: ArmClient, gateway: str, api: Json) -> Standing:
         identity=backend.get("credentials", {}).get("managedIdentity", {}).get("resource", ""),
         policy=_summary(document),
         deployments=_deployments(document),
+        gone=[_name(when) for when in document.iter("when") if not _is_served(when)],
     )
 
 
@@ -68,12 +70,19 @@ def _summary(document: ET.Element) -> str:
 
 def _deployments(document: ET.Element) -> dict[str, int]:
     found = {}
-    for when in document.iter("when"):
-        match = _NAME.search(when.get("condition", ""))
+    for when in filter(_is_served, document.iter("when")):
         limit = when.find("llm-token-limit")
-        if match:
-            found[match[1]] = int(limit.get("tokens-per-minute", "0")) if limit is not None else 0
+        found[_name(when)] = int(limit.get("tokens-per-minute", "0")) if limit is not None else 0
     return found
+
+
+def _is_served(when: ET.Element) -> bool:
+    return when.find("set-backend-service") is not None
+
+
+def _name(when: ET.Element) -> str:
+    match = _NAME.search(when.get("condition", ""))
+    return match[1] if match else "?"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -93,7 +102,12 @@ def gateway_table(apis: Sequence[Standing]) -> Table:
             "\n".join(api.operations),
             f"{api.backend}\nmanaged identity for {api.identity or 'nothing'}",
             api.policy,
-            "\n".join(f"{name}: {limit:,}" for name, limit in api.deployments.items()),
+            "\n".join(
+                [
+                    *(f"{name}: {limit:,}" for name, limit in api.deployments.items()),
+                    *(f"{name}: 410 Gone" for name in api.gone),
+                ]
+            ),
         )
     return table
 

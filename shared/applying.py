@@ -1,4 +1,4 @@
-"""Apply a plan: level by level, a few writes at a time, and one bad change stops only its own."""
+"""Apply a plan: level by level, and one bad change stops only what needs it."""
 
 import asyncio
 import logging
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shared import logs
+from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.plan import Action, Change
-from shared.core.runs import AppliedChange, ChangeStatus
 from shared.errors import RetryableError, StaleRead, TerminalError
 from shared.ports import Gateway
 
@@ -20,19 +20,25 @@ _STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
 @dataclass(frozen=True, slots=True)
 class Applier:
     gateway: Gateway
-    parallel_writes: int
 
-    async def apply(self, plan: Sequence[Change], *, until: float) -> tuple[AppliedChange, ...]:
+    async def apply(
+        self, plan: Sequence[Change], *, withheld: Mapping[str, AppliedChange], until: float
+    ) -> tuple[AppliedChange, ...]:
         """Write *plan*, starting nothing after *until*; what became of each change, in order.
 
-        Ends with the level in which a change turned out STALE: the plan is worth nothing then.
+        Changes in *withheld* are not tried but recorded as given there. Ends with the level in
+        which a change turned out STALE: the plan is worth nothing then.
         """
         done: list[AppliedChange] = []
-        slots = asyncio.Semaphore(self.parallel_writes)
         for _, level in groupby(plan, key=lambda change: change.level):
             failed = {item.change.path: item for item in done if item.status not in _STANDS}
             done += await asyncio.gather(
-                *(self._one(change, failed, slots, until) for change in level)
+                *(
+                    _given(withheld[change.path])
+                    if change.path in withheld
+                    else self._one(change, failed, until)
+                    for change in level
+                )
             )
             if any(item.status is ChangeStatus.STALE for item in done):
                 break
@@ -42,7 +48,6 @@ class Applier:
         self,
         change: Change,
         failed: Mapping[str, AppliedChange],
-        slots: asyncio.Semaphore,
         until: float,
     ) -> AppliedChange:
         if change.action is Action.KEEP:
@@ -52,8 +57,7 @@ class Applier:
         elif obstacle := _obstacle(change, failed):
             result = obstacle
         else:
-            async with slots:
-                result = await self._write(change, until)
+            result = await self._write(change, until)
         _log(result)
         return result
 
@@ -67,6 +71,10 @@ class Applier:
         except TerminalError as exc:
             return AppliedChange(change, ChangeStatus.REJECTED, str(exc))
         return AppliedChange(change, ChangeStatus.APPLIED)
+
+
+async def _given(item: AppliedChange) -> AppliedChange:
+    return item
 
 
 def _obstacle(change: Change, failed: Mapping[str, AppliedChange]) -> AppliedChange | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.core.resource_ids import AccountId
+from shared.core.single_flight import Cause
 from shared.ports import StateStore, WorkQueue
 
 _AT_ONCE = 8
@@ -18,20 +19,20 @@ class Intake:
     state: StateStore
     queue: WorkQueue
 
-    async def event(self, unit: AccountId, event_id: str) -> bool:
+    async def event(self, unit: AccountId, cause: Cause) -> bool:
         """Take in an event; False when it was dealt with before."""
-        fresh = await self.state.mark(unit, event_id=event_id)
+        fresh = await self.state.mark(unit, cause)
         if fresh:
             await self.queue.send(unit)
         return fresh
 
-    async def all(self, units: Iterable[AccountId], *, run_id: str = "") -> None:
+    async def all(self, units: Iterable[AccountId], cause: Cause) -> None:
         """Ask for a reconcile of each of *units*, a few at a time."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(unit: AccountId) -> None:
             async with slots:
-                await self.state.mark(unit, run_id=run_id)
+                await self.state.mark(unit, cause)
                 await self.queue.send(unit)
 
         await asyncio.gather(*map(ask, units))

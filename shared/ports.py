@@ -8,7 +8,7 @@ from shared.core.model import Account, Actual, Json
 from shared.core.plan import Change
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run
-from shared.core.single_flight import Claim
+from shared.core.single_flight import Cause, Claim, Ending
 
 
 class Inventory(Protocol):
@@ -51,14 +51,14 @@ class Gateway(Protocol):
 class StateStore(Protocol):
     """The unit rows that drive single flight, and the ledger of runs and deployments."""
 
-    async def mark(self, unit: AccountId, *, event_id: str = "", run_id: str = "") -> bool:
-        """Note that *unit* may have changed; False when *event_id* was already dealt with."""
+    async def mark(self, unit: AccountId, cause: Cause) -> bool:
+        """Note that *unit* may have changed; False when the event was already dealt with."""
 
     async def claim(self, unit: AccountId) -> Claim | None:
         """Take *unit* if it is dirty and nobody has it."""
 
-    async def finish(self, claim: Claim, *, done: bool) -> bool:
-        """Give the unit back, *done* or to be tried again; True when it was marked meanwhile."""
+    async def finish(self, claim: Claim, ending: Ending) -> bool:
+        """Give the unit back, done or to be tried again; True when it was marked meanwhile."""
 
     async def record(self, run: Run) -> None:
         """Write *run* and what became of the unit's deployments."""

@@ -7,22 +7,25 @@ from uuid import uuid4
 
 from shared import logs
 from shared.applying import Applier
-from shared.core.desired import Rules, desired, unit_paths
-from shared.core.guard import guard
-from shared.core.model import Actual
+from shared.core import rejections
+from shared.core.applied import AppliedChange, ChangeStatus
+from shared.core.desired import Observed, Rules, desired, unit_paths
+from shared.core.guard import Brake, check_removals, guard
+from shared.core.modes import Mode
 from shared.core.naming import unit_hash
-from shared.core.plan import make_plan
-from shared.core.policy_documents import onboarded_names
+from shared.core.plan import WRITES, Change, make_plan
 from shared.core.resource_ids import AccountId
-from shared.core.resource_kinds import ResourceKind, kind_of
-from shared.core.runs import ChangeStatus, Run, RunStatus, after_changes, run_status
-from shared.core.single_flight import Claim
-from shared.errors import RetryableError, TerminalError
+from shared.core.runs import Run, RunStatus, after_changes, run_status
+from shared.core.seen import inventory_fingerprint, missing
+from shared.core.single_flight import Claim, Ending
+from shared.core.standing import known_names, read_standing
+from shared.errors import Held, RetryableError, TerminalError
 from shared.ports import Clock, Gateway, Inventory, Outcomes, StateStore, WorkQueue
 
 logger = logging.getLogger(__name__)
 
 _READS = 3  # how often one run starts over when somebody else wrote, before it leaves it for later
+_LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
 _BACKOFF = timedelta(seconds=15), timedelta(minutes=15)  # first, longest
 
 
@@ -36,6 +39,7 @@ class Reconciler:
     outcomes: Outcomes
     clock: Clock
     rules: Rules
+    brake: Brake
     run_deadline: timedelta
 
     async def reconcile(self, unit: AccountId) -> Run | None:
@@ -48,55 +52,85 @@ class Reconciler:
         with logs.log_context(run=ids[0], unit=unit.arm_id):
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
             try:
-                run = Run(ids, unit, RunStatus.RUNNING, started=self.clock.now())
-                run = await self._until_read_and_written(run, until)
+                run = Run(
+                    ids,
+                    unit,
+                    RunStatus.RUNNING,
+                    started=self.clock.now(),
+                    rejections=claim.rejections,
+                )
+                run = await self._look(run, claim, until)
                 return await self._end(claim, replace(run, finished=self.clock.now()))
             except Exception:  # storage is down, or a bug: the next one need not wait for the lease
-                await self.state.finish(claim, done=False)
+                await self.state.finish(claim, Ending(done=False))
                 raise
 
-    async def _walk(self, run: Run, until: float) -> Run:
+    async def _walk(self, run: Run, claim: Claim, until: float) -> Run:
         """One pass. Its order is part of the protocol, after the row that was claimed before it:
         what stands with its ETags, then the inventory, then writes that name those ETags. In any
         other order older state can overwrite newer (docs/architecture.md, Single flight).
         """  # noqa: D205
-        unit, rules = run.unit, self.rules
+        unit, rules, now = run.unit, self.rules, self.clock.now()
         actual = await self.gateway.actual(unit_paths(unit))
-        served = _served(actual)
-        account = await self.inventory.read(unit, confirm=served)
-        wanted = desired(unit, account, onboarded=served, service=actual.service, rules=rules)
-        plan = make_plan(
-            wanted.resources, actual.resources, owner=rules.owner, unit=unit_hash(unit)
+        standing = read_standing(unit, actual, owner=rules.owner)
+        confirm = known_names(standing) | frozenset(claim.expected)
+        account = await self.inventory.read(unit, confirm=confirm)
+        wanted = desired(Observed(unit, account, standing, actual.service, now), rules)
+        check_removals(wanted, self.brake, go_ahead=claim.go_ahead)
+        plan = guard(
+            make_plan(wanted, actual.resources, owner=rules.owner, unit=unit_hash(unit)), unit
         )
-        changes = await self.applier.apply(guard(plan, unit), until=until)
-        verdicts = after_changes(wanted.verdicts, changes)
+        refused = rejections.withheld(plan, () if claim.run_ids else claim.rejections, now)
+        held = {**refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
+        changes = await self.applier.apply(plan, withheld=held, until=until)
+        unseen = missing(account, claim.expected) if claim.attempts < _LOOKS else ()
+        status = RunStatus.WAITING if unseen else run_status(changes, wanted.verdicts)
+        done = status is RunStatus.SUCCEEDED
         written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
         return replace(
             run,
-            status=run_status(changes, verdicts),
+            status=status,
             changes=(*written, *changes),
-            verdicts=verdicts,
-            notes=wanted.notes,
+            verdicts=after_changes(wanted.verdicts, changes),
+            notes=(*wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
             wait=max((item.wait for item in changes if item.wait), default=None),
+            seen=inventory_fingerprint(account, rules) if done else "",
+            rejections=rejections.after(changes, claim.rejections, refused, now),
         )
 
-    async def _until_read_and_written(self, run: Run, until: float) -> Run:
+    async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:
+            if not claim.full and await self._is_as_it_was(claim):
+                return replace(run, status=RunStatus.SUCCEEDED, seen=claim.seen)
             for _ in range(_READS):
-                run = await self._walk(run, until)
+                run = await self._walk(run, claim, until)
                 if not run.is_stale:
                     break
         except RetryableError as exc:
             return replace(run, status=RunStatus.WAITING, error=str(exc), wait=exc.retry_after)
+        except Held as exc:
+            return replace(run, status=RunStatus.HELD, error=str(exc))
         except TerminalError as exc:
             return replace(run, status=RunStatus.FAILED, error=str(exc))
         return run
+
+    async def _is_as_it_was(self, claim: Claim) -> bool:
+        """Whether ARM says just what it said when the gateway was last seen to agree with it.
+
+        Spares the reads of the gateway for a redelivered event or one that changes nothing here.
+        What people change in the gateway by hand is the sweep's to find.
+        """
+        account = await self.inventory.read(claim.unit, confirm=frozenset())
+        return inventory_fingerprint(account, self.rules) == claim.seen and not missing(
+            account, claim.expected
+        )
 
     async def _end(self, claim: Claim, run: Run) -> Run:
         """Record, give the unit back, and ask for what is left to do."""
         await self.state.record(run)
         waiting = run.status is RunStatus.WAITING
-        marked_meanwhile = await self.state.finish(claim, done=not waiting)
+        ending = Ending(done=not waiting, seen=run.seen, rejections=run.rejections)
+        marked_meanwhile = await self.state.finish(claim, ending)
         if marked_meanwhile:
             await self.queue.send(run.unit, delay=run.wait or timedelta())
         elif waiting:
@@ -107,14 +141,12 @@ class Reconciler:
         return run
 
 
-def _served(actual: Actual) -> frozenset[str]:
-    """The deployments that the gateway serves now, read off our own policies in it."""
-    policies = (
-        resource.body.get("properties", {}).get("value", "")
-        for path, resource in actual.resources.items()
-        if kind_of(path) is ResourceKind.API_POLICY
-    )
-    return frozenset().union(*map(onboarded_names, policies))
+def _planned(plan: tuple[Change, ...]) -> dict[str, AppliedChange]:
+    return {
+        change.path: AppliedChange(change, ChangeStatus.PLANNED)
+        for change in plan
+        if change.action in WRITES
+    }
 
 
 def _delay(attempts: int, wait: timedelta | None) -> timedelta:

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from shared.core.modes import Mode
 from shared.core.ownership import OWNER_NAME
 from shared.core.resource_ids import GatewayId, is_subscription
 from shared.core.surfaces import SURFACES
@@ -109,6 +110,22 @@ class Settings(BaseModel):
         default=True,
         description="Limit each client of a deployment to the tokens per minute of its capacity",
     )
+    mode: Mode = Field(
+        default=Mode.SYNC,
+        description="`sync`, `upsert-only` (takes nothing off) or `observe` (writes nothing); "
+        "the tag `onramp:mode` on an account goes before it",
+    )
+    grace_hours: Annotated[int, Field(ge=0, le=24 * 90)] = Field(
+        default=24,
+        description="Hours for which a deployment that is gone from ARM answers 410 "
+        "before it is forgotten",
+    )
+    max_removals: Annotated[int, Field(ge=0)] = Field(
+        default=10, description="Deployments that one run may take off without a go-ahead"
+    )
+    max_removal_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=50, description="The same as a share of those served, from five served on"
+    )
     arm_endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
         default="https://management.azure.com", description="Azure Resource Manager"
     )
@@ -122,7 +139,7 @@ class Settings(BaseModel):
         default=120, description="Seconds to wait for one answer of ARM"
     )
     parallel_writes: Annotated[int, Field(ge=1, le=10)] = Field(
-        default=4, description="Writes to the gateway at a time, per run"
+        default=4, description="Writes to the gateway at a time, per process"
     )
     parallel_reads: Annotated[int, Field(ge=1, le=50)] = Field(
         default=8, description="Reads of the gateway at a time, per process"

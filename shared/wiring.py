@@ -15,6 +15,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.applying import Applier
 from shared.core.desired import Rules
+from shared.core.guard import Brake
 from shared.intake import Intake
 from shared.ports import Gateway, History, Inventory, Outcomes, StateStore
 from shared.reconciler import Reconciler
@@ -65,19 +66,26 @@ def build(settings: Settings) -> App:
         subscription=settings.gateway_id.subscription,
         request_timeout=timedelta(seconds=settings.request_timeout_s),
     )
-    gateway = ApimGateway(arm, clock, settings.gateway_id, parallel_reads=settings.parallel_reads)
+    gateway = ApimGateway(
+        arm,
+        clock,
+        settings.gateway_id,
+        parallel_reads=settings.parallel_reads,
+        parallel_writes=settings.parallel_writes,
+    )
     inventory = ArmInventory(arm, subscriptions=settings.watched)
     state = TableState(_table_service(settings, credential), lease=settings.lease)
     queue = StorageWorkQueue(_queue_client(settings, credential))
     reconciler = Reconciler(
         inventory=inventory,
         gateway=gateway,
-        applier=Applier(gateway, settings.parallel_writes),
+        applier=Applier(gateway),
         state=state,
         queue=queue,
         outcomes=_outcomes(settings, credential),
         clock=clock,
         rules=_rules(settings),
+        brake=Brake(settings.max_removals, settings.max_removal_percent),
         run_deadline=timedelta(seconds=settings.run_deadline_s),
     )
     return App(settings, reconciler, inventory, gateway, state, state, Intake(state, queue))
@@ -89,6 +97,8 @@ def _rules(settings: Settings) -> Rules:
         surfaces=settings.surfaces,
         path_prefix=settings.path_prefix,
         token_limits=settings.token_limits,
+        mode=settings.mode,
+        grace=timedelta(hours=settings.grace_hours),
     )
 
 

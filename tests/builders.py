@@ -1,17 +1,29 @@
 """Values with defaults, so that a test names only what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.core.desired import Desired, Rules, desired
+from shared.core.desired import Desired, Observed, Rules, desired
 from shared.core.model import Account, ActualResource, Deployment, Model, Resource, Service
+from shared.core.modes import Mode
+from shared.core.policy_documents import PolicyRules
 from shared.core.resource_ids import AccountId
+from shared.core.standing import Standing, StandingApi
 from shared.core.surfaces import SURFACES
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 UNIT = AccountId(SUBSCRIPTION, "rg-ai", "contoso")
 SERVICE = Service(sku="StandardV2", provisioning_state="Succeeded")
-RULES = Rules(owner="default", surfaces=tuple(SURFACES), path_prefix="", token_limits=True)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+RULES = Rules(
+    owner="default",
+    surfaces=tuple(SURFACES),
+    path_prefix="",
+    token_limits=True,
+    mode=Mode.SYNC,
+    grace=timedelta(hours=24),
+)
 ENDPOINTS = {
     "OpenAI Language Model Instance API": "https://contoso.openai.azure.com/",
     "AI Foundry API": "https://contoso.services.ai.azure.com/",
@@ -46,6 +58,7 @@ def an_account(*deployments: Deployment, **changes: Any) -> Account:
         "provisioning_state": "Succeeded",
         "custom_subdomain": "contoso",
         "endpoints": ENDPOINTS,
+        "tags": {},
         "deployments": deployments,
     }
     return Account(**{**values, **changes})
@@ -54,11 +67,21 @@ def an_account(*deployments: Deployment, **changes: Any) -> Account:
 def desired_of(
     account: Account | None,
     *,
-    onboarded: frozenset[str] = frozenset(),
+    standing: Standing | None = None,
     service: Service = SERVICE,
     rules: Rules = RULES,
+    now: datetime = NOW,
 ) -> Desired:
-    return desired(UNIT, account, onboarded=onboarded, service=service, rules=rules)
+    return desired(Observed(UNIT, account, standing or {}, service, now), rules)
+
+
+def serving(
+    *names: str, retired: Mapping[str, datetime] | None = None, surfaces: Iterable[str] = SURFACES
+) -> Standing:
+    """A gateway that serves *names*, each limited to 1000 tokens, and says who is gone."""
+    operations = frozenset({"chat-completions-create"})
+    rules = PolicyRules(dict.fromkeys(names, 1000), retired or {})
+    return {surface: StandingApi(rules, operations) for surface in surfaces}
 
 
 def as_actual(resource: Resource, *, etag: str = '"1"', **properties: Any) -> ActualResource:

@@ -1,6 +1,7 @@
 """What the README says is what the code has."""
 
 import re
+from enum import Enum
 from pathlib import Path
 
 from shared.settings import PREFIX, Settings
@@ -24,7 +25,7 @@ def test_the_defaults_in_the_readme_are_the_ones_in_the_code() -> None:
     stated = {name: default.strip(" `") for name, default, _ in ROW.findall(README)}
 
     for name, field in Settings.model_fields.items():
-        default = field.default
+        default = field.default.value if isinstance(field.default, Enum) else field.default
         if isinstance(default, bool | int | str):
             expected = str(default).lower() if isinstance(default, bool) else str(default)
             assert stated[f"{PREFIX}{name.upper()}"] == expected

@@ -143,7 +143,10 @@ class Arm:
             if not _is_running(answer):
                 _raise_if_failed(answer, path)
                 return answer
-            await self._clock.sleep(_retry_after(answer) or _POLL_INTERVAL_S)
+            wait = _retry_after(answer) or _POLL_INTERVAL_S
+            if self._clock.monotonic() + wait > until + self._write_s:
+                break
+            await self._clock.sleep(wait)
         raise Unavailable(f"{path}: accepted, but not ended within this run's time")
 
     async def _send(

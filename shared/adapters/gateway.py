@@ -20,11 +20,20 @@ _READ_BACKS = 3  # a resource just accepted can be invisible for a moment (apiop
 class ApimGateway:
     """The Gateway port on one API Management service."""
 
-    def __init__(self, arm: Arm, clock: Clock, gateway: GatewayId, *, parallel_reads: int) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        clock: Clock,
+        gateway: GatewayId,
+        *,
+        parallel_reads: int,
+        parallel_writes: int,
+    ) -> None:
         self._arm = arm
         self._clock = clock
         self._root = gateway.arm_id
         self._slots = asyncio.Semaphore(parallel_reads)
+        self._write_slots = asyncio.Semaphore(parallel_writes)
 
     async def actual(self, paths: Sequence[str]) -> Actual:
         service, found = await asyncio.gather(
@@ -33,6 +42,10 @@ class ApimGateway:
         return Actual(service, {item.path: item for item in found if item is not None})
 
     async def apply(self, change: Change, *, until: float) -> None:
+        async with self._write_slots:
+            await self._apply(change, until)
+
+    async def _apply(self, change: Change, until: float) -> None:
         path = f"{self._root}/{change.path}"
         etag = change.actual.etag if change.actual else None
         if change.action is Action.DELETE:

@@ -81,6 +81,7 @@ def parse_account(unit: AccountId, account: Json, deployments: Sequence[Json]) -
         provisioning_state=state,
         custom_subdomain=properties.get("customSubDomainName") or None,
         endpoints={k: v for k, v in (properties.get("endpoints") or {}).items() if v},
+        tags={str(k): str(v) for k, v in (account.get("tags") or {}).items()},
         deployments=tuple(_parse_deployment(item) for item in deployments),
     )
 

@@ -2,20 +2,27 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from shared.core.desired import DeploymentState, Verdict
+from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.model import Json
+from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId, is_deployment_name
-from shared.core.runs import AppliedChange, ChangeStatus, Run
+from shared.core.runs import Run
 from shared.core.single_flight import UnitRow
+from shared.core.verdicts import DeploymentState, Verdict
 
 type Entity = dict[str, Any]
 
 # A string property holds at most 32 Ki characters (learn.microsoft.com/azure/storage/tables).
 _LONGEST_TEXT = 30_000
+_IDENTITY = (
+    *("name", "model_format", "model_name", "model_version"),
+    *("sku", "capacity", "tokens_per_minute", "kind"),
+)
 _SYSTEM = frozenset({"PartitionKey", "RowKey", "Timestamp", "etag"})
 
 
@@ -43,8 +50,13 @@ def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
         attempts=int(entity.get("attempts", 0)),
         lease_start=datetime.fromisoformat(start) if start else None,
         lease=timedelta(seconds=int(entity.get("lease_s", 0))),
+        full_gen=int(entity.get("full_gen", 0)),
+        go_ahead_gen=int(entity.get("go_ahead_gen", 0)),
+        seen=entity.get("seen", ""),
         events=tuple(json.loads(entity.get("events", "[]"))),
         runs=tuple(json.loads(entity.get("runs", "[]"))),
+        expected=tuple(json.loads(entity.get("expected", "[]"))),
+        rejections=tuple(map(_rejection, json.loads(entity.get("rejections", "[]")))),
     )
 
 
@@ -60,10 +72,23 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "attempts": row.attempts,
         "lease_start": row.lease_start.isoformat() if row.lease_start else "",
         "lease_s": int(row.lease.total_seconds()),
+        "full_gen": row.full_gen,
+        "go_ahead_gen": row.go_ahead_gen,
+        "seen": row.seen,
         "events": json.dumps(row.events),
         "runs": json.dumps(row.runs),
+        "expected": json.dumps(row.expected),
+        "rejections": json.dumps([_rejection_json(item) for item in row.rejections]),
         "nonce": nonce,
     }
+
+
+def _rejection(item: Json) -> Rejection:
+    return Rejection(**{**item, "again": datetime.fromisoformat(item["again"])})
+
+
+def _rejection_json(item: Rejection) -> Json:
+    return {**asdict(item), "again": item.again.isoformat(), "detail": item.detail[:500]}
 
 
 def run_entity(run_id: str, run: Run) -> Entity:
@@ -101,7 +126,10 @@ def changed_deployments(run: Run, before: Mapping[str, Mapping[str, Any]]) -> li
     """
     now = _time(run.finished or run.started)
     verdicts = {deployment_key(verdict.name): verdict for verdict in run.verdicts or ()}
-    fresh = [_deployment_entity(run.unit, verdict) for verdict in verdicts.values()]
+    fresh = [
+        _deployment_entity(run.unit, verdict, before.get(key, {}))
+        for key, verdict in verdicts.items()
+    ]
     gone = [_removed(row) for key, row in before.items() if key not in verdicts]
     changed = [row for row in (*fresh, *gone) if not _same(row, before.get(row["RowKey"]))]
     return [{**row, "since": _since(row, before.get(row["RowKey"]), now)} for row in changed]
@@ -112,14 +140,26 @@ def deployment_json(entity: Mapping[str, Any]) -> Json:
     return {**row, "apis": json.loads(row.get("apis") or "[]")}
 
 
-def _deployment_entity(unit: AccountId, verdict: Verdict) -> Entity:
-    deployment = verdict.deployment
+def _deployment_entity(unit: AccountId, verdict: Verdict, before: Mapping[str, Any]) -> Entity:
     apis = sorted({path.split("/")[1] for path in verdict.resources if path.startswith("apis/")})
     return {
         "PartitionKey": unit_key(unit),
         "RowKey": deployment_key(verdict.name),
-        "name": verdict.name,
         "account": unit.arm_id,
+        **_what_it_is(verdict, before),
+        "state": verdict.state.value,
+        "reason": verdict.reason[:1000],
+        "apis": json.dumps(apis),
+    }
+
+
+def _what_it_is(verdict: Verdict, before: Mapping[str, Any]) -> Entity:
+    """The deployment itself; what was known of it when ARM no longer has it."""
+    deployment = verdict.deployment
+    if deployment is None:
+        return {"name": verdict.name, **{key: before[key] for key in _IDENTITY if key in before}}
+    return {
+        "name": verdict.name,
         "model_format": deployment.model.format,
         "model_name": deployment.model.name,
         "model_version": deployment.model.version,
@@ -127,9 +167,6 @@ def _deployment_entity(unit: AccountId, verdict: Verdict) -> Entity:
         "capacity": deployment.capacity,
         "tokens_per_minute": deployment.tokens_per_minute or 0,
         "kind": verdict.kind.value,
-        "state": verdict.state.value,
-        "reason": verdict.reason[:1000],
-        "apis": json.dumps(apis),
     }
 
 

@@ -27,7 +27,7 @@ from shared.core import single_flight
 from shared.core.model import Json
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run
-from shared.core.single_flight import Claim, UnitRow
+from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 from shared.errors import Unavailable
 
 UNITS, DEPLOYMENTS, RUNS = "onrampunits", "onrampdeployments", "onrampruns"
@@ -47,9 +47,9 @@ class TableState:
     async def close(self) -> None:
         await self._service.close()
 
-    async def mark(self, unit: AccountId, *, event_id: str = "", run_id: str = "") -> bool:
+    async def mark(self, unit: AccountId, cause: Cause) -> bool:
         def step(row: UnitRow, _now: datetime) -> UnitRow:
-            return single_flight.marked(row, event_id=event_id, run_id=run_id)
+            return single_flight.marked(row, cause)
 
         row = await self._swap(unit, step)
         return row is None or row.is_dirty
@@ -66,11 +66,11 @@ class TableState:
         row = await self._swap(unit, step)
         if row is None or row.owner != owner:
             return None
-        return Claim(unit, before.gen, owner, row.epoch, before.runs, before.attempts)
+        return single_flight.claim_of(unit, before, row)
 
-    async def finish(self, claim: Claim, *, done: bool) -> bool:
+    async def finish(self, claim: Claim, ending: Ending) -> bool:
         def step(row: UnitRow, _now: datetime) -> UnitRow | None:
-            return single_flight.finished(row, claim, done=done)
+            return single_flight.finished(row, claim, ending)
 
         row = await self._swap(claim.unit, step)
         return row is not None and row.gen > claim.gen

@@ -1,32 +1,34 @@
 """What should stand in the gateway for one account: pure, same input, same output."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from shared.core import naming
-from shared.core.model import Account, Deployment, Json, Resource, Service
-from shared.core.model_kinds import ModelKind, model_kind
+from shared.core.model import Account, Json, Resource, Service
+from shared.core.model_kinds import ModelKind
+from shared.core.modes import Mode, account_mode
 from shared.core.openapi import fingerprint, imported_operations, openapi_document
 from shared.core.ownership import Mark
-from shared.core.policy_documents import DeploymentRule, policy_document
-from shared.core.resource_ids import AccountId, is_deployment_name
+from shared.core.policy_documents import DeploymentRule, RetiredRule, policy_document
+from shared.core.resource_ids import AccountId
+from shared.core.standing import Standing, served_names
 from shared.core.surfaces import SURFACES, Surface, backend_url
+from shared.core.verdicts import (
+    DeploymentState,
+    Verdict,
+    judge,
+    on_surface,
+    surface_paths,
+)
 
 # The resource that tokens for Azure OpenAI and Foundry are issued for, as the wizard sets it
 # (learn.microsoft.com/azure/api-management/api-management-authenticate-authorize-ai-apis).
 _AUDIENCE = "https://cognitiveservices.azure.com/"
-_ACCOUNT_KINDS = frozenset({"openai", "aiservices"})
 # No llm-token-limit there (learn.microsoft.com/azure/api-management/llm-token-limit-policy).
 _NO_TOKEN_LIMIT = frozenset({"consumption"})
-
-
-class DeploymentState(Enum):
-    SEEN = "seen"  # there, but not ready
-    APPLIED = "applied"
-    QUARANTINED = "quarantined"  # can't be onboarded until somebody changes something
-    REMOVED = "removed"
+_GONE = "ARM does not have this account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,162 +39,182 @@ class Rules:
     surfaces: tuple[str, ...]
     path_prefix: str
     token_limits: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of one deployment, and why; *resources* are the paths it depends on."""
-
-    name: str
-    state: DeploymentState
-    reason: str
-    deployment: Deployment
-    kind: ModelKind
-    resources: tuple[str, ...] = ()
+    mode: Mode
+    grace: timedelta  # how long the gateway says that a deployment is gone, before it forgets it
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
+    """What should stand.
+
+    Attributes:
+        retained: Paths that are left as they stand, because a deployment that is gone still
+            answers there.
+        lost: Deployments, lower-cased, that are served now and would be no longer.
+        served: How many are served now.
+        notes: What was left out or kept, and why.
+    """
+
     resources: tuple[Resource, ...]
     verdicts: tuple[Verdict, ...]
-    notes: tuple[str, ...] = ()  # what was left out, and why
+    mode: Mode
+    retained: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    served: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was read before anything is decided.
+
+    Attributes:
+        account: None when ARM confirmed that it is gone.
+        standing: What the gateway serves now. It stays while ARM has it, whatever state it is in,
+            and answers 410 for the grace period when ARM no longer has it.
+        service: The gateway, for what its tier can't do.
+        now: Aware, UTC.
+    """
+
+    unit: AccountId
+    account: Account | None
+    standing: Standing
+    service: Service
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One surface of the account: whom it serves, and who is gone from ARM."""
+
+    live: Mapping[str, Verdict]
+    kept: Mapping[str, int | None] = field(default_factory=dict)  # upsert-only takes nothing off
+    retired: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.live or self.kept or self.retired)
 
 
 def unit_paths(unit: AccountId) -> tuple[str, ...]:
     """Every path that a unit can have in the gateway, whatever the settings are today."""
-    return tuple(
-        path
-        for surface in SURFACES
-        for path in (
-            f"backends/{naming.backend_id(unit, surface)}",
-            f"apis/{naming.api_id(unit, surface)}",
-            f"apis/{naming.api_id(unit, surface)}/policies/policy",
-        )
+    return tuple(path for surface in SURFACES for path in surface_paths(unit, surface))
+
+
+def desired(observed: Observed, rules: Rules) -> Desired:
+    """What should stand for the unit that was observed."""
+    account, served = observed.account, served_names(observed.standing)
+    mode, notes = account_mode(account.tags if account else {}, rules.mode)
+    surfaces = [SURFACES[name] for name in rules.surfaces]
+    verdicts = judge(account, surfaces, served=served) if account else ()
+    limits = rules.token_limits and observed.service.sku.lower() not in _NO_TOKEN_LIMIT
+    if limits != rules.token_limits:
+        notes += (f"no token limits: tier {observed.service.sku}",)
+    parts = {s.name: _part(observed, s.name, verdicts, rules, mode) for s in surfaces}
+    made = [
+        _surface(observed, SURFACES[name], part, rules, limits=limits)
+        for name, part in parts.items()
+    ]
+    still_served = {name for part in parts.values() for name in (*part.live, *part.kept)}
+    return Desired(
+        resources=tuple(resource for resources, _retained in made for resource in resources),
+        verdicts=(*verdicts, *_gone_verdicts(parts, _names(verdicts), rules)),
+        mode=mode,
+        retained=frozenset(path for _resources, retained in made for path in retained),
+        lost=served - still_served,
+        served=len(served),
+        notes=notes if account else (*notes, _GONE),
     )
 
 
-def desired(
-    unit: AccountId,
-    account: Account | None,
-    *,
-    onboarded: frozenset[str],
-    service: Service,
-    rules: Rules,
-) -> Desired:
-    """What should stand for *unit*.
-
-    Args:
-        unit: The account's id.
-        account: The account as observed; None when ARM confirmed that it is gone.
-        onboarded: Names, lower-cased, that the gateway serves now: these stay while ARM still has
-            them, whatever state they are in.
-        service: The gateway, for what its tier can't do.
-        rules: The settings.
-    """
-    if account is None:
-        return Desired((), (), ("ARM does not have this account",))
-    problem = _account_problem(account)
-    limits = rules.token_limits and service.sku.lower() not in _NO_TOKEN_LIMIT
-    notes = () if limits == rules.token_limits else (f"no token limits: tier {service.sku}",)
-    surfaces = [SURFACES[name] for name in rules.surfaces]
-    verdicts: list[Verdict] = []
-    for deployment in sorted(account.deployments, key=lambda item: item.name.lower()):
-        fits = [s for s in surfaces if s.serves(deployment) and backend_url(account, s)]
-        verdicts.append(_verdict(deployment, unit, fits, problem=problem, onboarded=onboarded))
-    applied = [v for v in verdicts if v.state is DeploymentState.APPLIED]
-    resources = [
-        resource
-        for surface in surfaces
-        if (mine := _of_surface(applied, unit, surface))
-        for resource in _resources(account, surface, mine, rules=rules, limits=limits)
-    ]
-    return Desired(tuple(resources), tuple(verdicts), notes)
+def _names(verdicts: Sequence[Verdict]) -> frozenset[str]:
+    return frozenset(verdict.name.lower() for verdict in verdicts)
 
 
-def _account_problem(account: Account) -> str | None:
-    if account.kind.lower() not in _ACCOUNT_KINDS:
-        return f"accounts of kind {account.kind} have no model deployments to onboard"
-    if account.custom_subdomain is None:
-        return (
-            "the account has no custom subdomain, which a managed identity needs: "
-            "az cognitiveservices account update --custom-domain <name>"
-        )
-    return None
+def _part(
+    observed: Observed, surface: str, verdicts: Sequence[Verdict], rules: Rules, mode: Mode
+) -> _Part:
+    live = on_surface(verdicts, observed.unit, surface)
+    standing = observed.standing.get(surface)
+    if standing is None:
+        return _Part(live)
+    lost = {name: limit for name, limit in standing.rules.served.items() if name not in live}
+    present, oldest = _names(verdicts), observed.now - rules.grace
+    gone = {name: since for name, since in standing.rules.retired.items() if name not in present}
+    if mode is Mode.UPSERT_ONLY:
+        return _Part(live, kept=lost, retired=gone)
+    gone |= {name: observed.now for name in lost if name not in present}
+    return _Part(live, retired={name: since for name, since in gone.items() if since > oldest})
 
 
-def _verdict(
-    deployment: Deployment,
-    unit: AccountId,
-    surfaces: Sequence[Surface],
-    *,
-    problem: str | None,
-    onboarded: frozenset[str],
-) -> Verdict:
-    kind = model_kind(deployment.model, deployment.capabilities)
-
-    def verdict(state: DeploymentState, reason: str) -> Verdict:
-        paths = tuple(
-            f"apis/{naming.api_id(unit, surface.name)}{part}"
-            for surface in surfaces
-            for part in ("", "/policies/policy")
-        ) + tuple(f"backends/{naming.backend_id(unit, surface.name)}" for surface in surfaces)
-        depends = paths if state is DeploymentState.APPLIED else ()
-        return Verdict(deployment.name, state, reason, deployment, kind, depends)
-
-    if not is_deployment_name(deployment.name):
-        return verdict(DeploymentState.QUARANTINED, "the name has characters outside the allowlist")
-    if problem is not None:
-        return verdict(DeploymentState.QUARANTINED, problem)
-    if deployment.sku.lower().endswith("batch"):
-        return verdict(DeploymentState.QUARANTINED, f"{deployment.sku} serves no online requests")
-    if not surfaces:
-        model = deployment.model
-        return verdict(
-            DeploymentState.QUARANTINED,
-            f"no enabled surface serves {model.format} {model.name} (kind {kind.value})",
-        )
-    ready = deployment.provisioning_state.lower() == "succeeded"
-    if not ready and deployment.name.lower() not in onboarded:
-        return verdict(DeploymentState.SEEN, f"ARM says {deployment.provisioning_state}")
-    return verdict(DeploymentState.APPLIED, "onboarded")
+def _gone_verdicts(
+    parts: Mapping[str, _Part], present: frozenset[str], rules: Rules
+) -> tuple[Verdict, ...]:
+    retired = {name: since for part in parts.values() for name, since in part.retired.items()}
+    kept = {name for part in parts.values() for name in part.kept}
+    reasons = {
+        **{
+            name: f"ARM no longer has it; answers 410 until {since + rules.grace:%Y-%m-%d %H:%M}Z"
+            for name, since in retired.items()
+        },
+        **dict.fromkeys(kept, f"ARM no longer has it; kept in mode {Mode.UPSERT_ONLY.value}"),
+    }
+    return tuple(
+        Verdict(name, DeploymentState.RETIRING, reason, ModelKind.UNKNOWN)
+        for name, reason in sorted(reasons.items())
+        if name not in present
+    )
 
 
-def _of_surface(applied: Sequence[Verdict], unit: AccountId, surface: Surface) -> list[Verdict]:
-    path = f"apis/{naming.api_id(unit, surface.name)}"
-    return [verdict for verdict in applied if path in verdict.resources]
+def _surface(
+    observed: Observed, surface: Surface, part: _Part, rules: Rules, *, limits: bool
+) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
+    """What a surface needs, and what of it is retained as it stands."""
+    unit, account = observed.unit, observed.account
+    backend, api, policy = surface_paths(unit, surface.name)
+    if part.is_empty:
+        return (), ()
+    body = {"properties": {"format": "xml", "value": _policy(unit, surface, part, limits=limits)}}
+    if account is None or not part.live:
+        return (Resource(policy, body),), (backend, api)
+    kinds = frozenset(verdict.kind for verdict in part.live.values())
+    standing = observed.standing.get(surface.name)
+    if standing is not None and (part.kept or part.retired):  # what is gone still answers there
+        kinds |= {it.kind for it in surface.operations if it.id in standing.operations}
+    return (
+        *_backend_and_api(account, surface, kinds, rules),
+        Resource(policy, body, needs=(api, backend)),
+    ), ()
 
 
-def _resources(
-    account: Account, surface: Surface, verdicts: Sequence[Verdict], *, rules: Rules, limits: bool
-) -> tuple[Resource, ...]:
+def _policy(unit: AccountId, surface: Surface, part: _Part, *, limits: bool) -> str:
+    return policy_document(
+        surface,
+        backend=naming.backend_id(unit, surface.name),
+        unit=naming.unit_hash(unit),
+        served=[
+            *(DeploymentRule(v.name, _tokens(v, limits=limits)) for v in part.live.values()),
+            *(DeploymentRule(name, tokens) for name, tokens in part.kept.items()),
+        ],
+        retired=[RetiredRule(name, since) for name, since in part.retired.items()],
+    )
+
+
+def _tokens(verdict: Verdict, *, limits: bool) -> int | None:
+    return verdict.deployment.tokens_per_minute if limits and verdict.deployment else None
+
+
+def _backend_and_api(
+    account: Account, surface: Surface, kinds: frozenset[ModelKind], rules: Rules
+) -> tuple[Resource, Resource]:
     unit = account.id
-    api, backend = naming.api_id(unit, surface.name), naming.backend_id(unit, surface.name)
+    backend, api, _policy = surface_paths(unit, surface.name)
     url = backend_url(account, surface) or ""
     title = f"{unit.name} ({surface.title})"
-    document = openapi_document(
-        surface, frozenset(verdict.kind for verdict in verdicts), title=title, server=url
-    )
-    policy = policy_document(
-        surface,
-        backend=backend,
-        unit=naming.unit_hash(unit),
-        deployments=[
-            DeploymentRule(v.name, v.deployment.tokens_per_minute if limits else None)
-            for v in verdicts
-        ],
-    )
+    document = openapi_document(surface, kinds, title=title, server=url)
     return (
-        Resource(f"backends/{backend}", _backend_body(unit, title, url, rules.owner)),
-        Resource(
-            f"apis/{api}",
-            _api_body(unit, surface, document, rules),
-            imported_operations(document),
-        ),
-        Resource(
-            f"apis/{api}/policies/policy",
-            {"properties": {"format": "xml", "value": policy}},
-            needs=(f"apis/{api}", f"backends/{backend}"),
-        ),
+        Resource(backend, _backend_body(unit, title, url, rules.owner)),
+        Resource(api, _api_body(unit, surface, document, rules), imported_operations(document)),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
+from shared.core.single_flight import Cause
 from shared.errors import InvalidEvent, InvalidId
 
 # One event is at most 1 MB (learn.microsoft.com/azure/event-grid/event-schema); ours have 3 KB.
@@ -36,6 +37,16 @@ class Hint:
     event_type: str
     event_time: str
     correlation_id: str
+
+    @property
+    def cause(self) -> Cause:
+        """What the unit's row is to know of it."""
+        deployment = self.deployment or ""
+        return Cause(
+            event_id=self.event_id,
+            written=deployment if self.event_type == "ResourceWriteSuccess" else "",
+            deleted=deployment if self.event_type == "ResourceDeleteSuccess" else "",
+        )
 
 
 def read_event(text: str, *, subscriptions: frozenset[str]) -> Hint:

@@ -37,6 +37,7 @@ class Account:
     provisioning_state: str
     custom_subdomain: str | None
     endpoints: Mapping[str, str]
+    tags: Mapping[str, str]
     deployments: tuple[Deployment, ...]
 
 

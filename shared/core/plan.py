@@ -10,12 +10,14 @@
 | no      | foreign, none  | nothing                                       |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from shared.core.desired import Desired
 from shared.core.diff import Drift, drift
 from shared.core.model import ActualResource, Resource
+from shared.core.modes import Mode
 from shared.core.ownership import read_mark
 from shared.core.resource_kinds import (
     DELETE_LEVEL,
@@ -34,6 +36,11 @@ class Action(Enum):
     BLOCKED = "blocked"
 
 
+_NO_LONGER_NEEDED = {
+    Mode.SYNC: (Action.DELETE, "no deployment needs it any more"),
+    Mode.OBSERVE: (Action.DELETE, "no deployment needs it any more"),
+    Mode.UPSERT_ONLY: (Action.KEEP, "no deployment needs it any more; kept in mode upsert-only"),
+}
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 
 
@@ -58,12 +65,12 @@ class Change:
 
 
 def make_plan(
-    desired: Sequence[Resource], actual: Mapping[str, ActualResource], *, owner: str, unit: str
+    desired: Desired, actual: Mapping[str, ActualResource], *, owner: str, unit: str
 ) -> tuple[Change, ...]:
     """Order the changes that make *actual* equal *desired*.
 
     Args:
-        desired: What should stand, in any order.
+        desired: What should stand, what is left as it stands, and the mode.
         actual: What stands, by path.
         owner: The name in the owner marks that are ours.
         unit: The hash of the unit in the owner marks that are ours.
@@ -71,15 +78,20 @@ def make_plan(
     Returns:
         Changes by level, then by path, kept resources included.
     """
-    wanted = {resource.path: resource for resource in desired}
+    wanted = {resource.path: resource for resource in desired.resources}
     ours = {path for path in actual if _is_ours(path, actual, owner=owner, unit=unit)}
+    action, reason = _NO_LONGER_NEEDED[desired.mode]
     changes = [
         _change(resource, actual.get(resource.path), is_ours=resource.path in ours)
-        for resource in desired
+        for resource in desired.resources
     ]
-    gone = ours - wanted.keys()
     changes += [
-        Change(Action.DELETE, path, "no deployment needs it any more", actual=actual[path])
+        Change(Action.KEEP, path, "a deployment that is gone still answers there")
+        for path in ours & desired.retained
+    ]
+    gone = ours - wanted.keys() - desired.retained
+    changes += [
+        Change(action, path, reason, actual=actual[path])
         for path in gone
         if parent_of(path) not in gone  # it goes with its API
     ]

@@ -7,8 +7,10 @@ names out of an allowlist of characters are ever put in, and everything else is 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from string import Template
 from xml.etree import ElementTree as ET
 
@@ -24,6 +26,22 @@ class DeploymentRule:
 
     name: str
     tokens_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredRule:
+    """A deployment that is gone from ARM, and since when the policy says so."""
+
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRules:
+    """What a policy document of ours says: its names, lower-cased, served and retired."""
+
+    served: Mapping[str, int | None] = field(default_factory=dict)
+    retired: Mapping[str, datetime] = field(default_factory=dict)
 
 
 # The client's key must not reach the model. The backend's managed identity brings its own
@@ -70,6 +88,22 @@ _LIMIT = Template("""
 tokens-per-minute="$tokens" estimate-prompt-tokens="false" \
 remaining-tokens-header-name="remaining-tokens" tokens-consumed-header-name="consumed-tokens" />""")
 
+# Sunset says when it went (RFC 8594); it is also where the grace period is read from, so that
+# losing our tables changes nothing.
+_RETIRED = Template("""
+      <when condition="@((string)context.Variables[&quot;deployment&quot;] == &quot;$name&quot;)">
+        <return-response>
+          <set-status code="410" reason="Gone" />
+          <set-header name="Content-Type" exists-action="override">
+            <value>application/json</value>
+          </set-header>
+          <set-header name="Sunset" exists-action="override">
+            <value>$since</value>
+          </set-header>
+          <set-body>$gone</set-body>
+        </return-response>
+      </when>""")
+
 _DEPLOYMENT_EXPRESSION = {
     DeploymentIn.PATH: "@(context.Request.MatchedParameters.GetValueOrDefault("
     "&quot;deployment-id&quot;, &quot;&quot;).ToLowerInvariant())",
@@ -89,38 +123,86 @@ _NOT_ONBOARDED = {
     ),
 }
 
-_ONBOARDED = re.compile(r'Variables\["deployment"\] == "([A-Za-z0-9._-]+)"')
+_GONE = {
+    DeploymentIn.PATH: Template(
+        '{"error": {"code": "DeploymentGone", "message": "The deployment $name was deleted. '
+        'Onboarded: $names."} }'
+    ),
+    DeploymentIn.BODY: Template(
+        '{"error": {"code": "model_gone", "type": "invalid_request_error", "param": "model", '
+        '"message": "The deployment $name was deleted. Onboarded: $names."} }'
+    ),
+}
+
+_NAME = re.compile(r'Variables\["deployment"\] == "([A-Za-z0-9._-]+)"')
 
 
 def policy_document(
-    surface: Surface, *, backend: str, unit: str, deployments: Sequence[DeploymentRule]
+    surface: Surface,
+    *,
+    backend: str,
+    unit: str,
+    served: Sequence[DeploymentRule],
+    retired: Sequence[RetiredRule] = (),
 ) -> str:
     """The API's policy in format ``xml``: who may call what, where it goes, how much of it.
 
     Raises:
         GuardRefused: a value has characters that could mean something in a policy.
     """
-    rules = sorted(deployments, key=lambda rule: rule.name)
-    names = [_checked(rule.name).lower() for rule in rules]
+    rules = {_checked(rule.name).lower(): rule for rule in sorted(served, key=lambda it: it.name)}
+    gone = {_checked(rule.name).lower(): rule for rule in sorted(retired, key=lambda it: it.name)}
+    names = ", ".join(rules) or "none"
     blocks = [
         _DEPLOYMENT.substitute(name=name, backend=_checked(backend), limit=_limit(rule, name, unit))
-        for rule, name in zip(rules, names, strict=True)
+        for name, rule in rules.items()
+    ]
+    said = _GONE[surface.deployment_in]
+    blocks += [
+        _RETIRED.substitute(
+            name=name,
+            since=format_datetime(rule.since, usegmt=True),
+            gone=said.substitute(name=name, names=names),
+        )
+        for name, rule in gone.items()
     ]
     return _DOCUMENT.substitute(
         deployment=_DEPLOYMENT_EXPRESSION[surface.deployment_in],
         deployments="".join(blocks),
-        not_onboarded=_NOT_ONBOARDED[surface.deployment_in].substitute(names=", ".join(names)),
+        not_onboarded=_NOT_ONBOARDED[surface.deployment_in].substitute(names=names),
     )
 
 
-def onboarded_names(policy: str) -> frozenset[str]:
-    """The deployments, lower-cased, that a policy document of ours lets through."""
+def read_rules(policy: str) -> PolicyRules:
+    """What a policy document of ours says; nothing of a document that isn't."""
     try:
         root = ET.fromstring(policy)  # noqa: S314 - our own document, read back from ARM
     except ET.ParseError:
-        return frozenset()
-    conditions = (element.get("condition", "") for element in root.iter("when"))
-    return frozenset(name for text in conditions for name in _ONBOARDED.findall(text))
+        return PolicyRules()
+    served: dict[str, int | None] = {}
+    retired: dict[str, datetime] = {}
+    for when in root.iter("when"):
+        match = _NAME.search(when.get("condition", ""))
+        if match is None:
+            continue
+        if when.find("set-backend-service") is not None:
+            served[match[1]] = _tokens(when.find("llm-token-limit"))
+        elif (since := _since(when)) is not None:
+            retired[match[1]] = since
+    return PolicyRules(served, retired)
+
+
+def _tokens(limit: ET.Element | None) -> int | None:
+    text = limit.get("tokens-per-minute", "") if limit is not None else ""
+    return int(text) if text.isdigit() else None
+
+
+def _since(when: ET.Element) -> datetime | None:
+    text = when.findtext(".//set-header[@name='Sunset']/value") or ""
+    try:
+        return parsedate_to_datetime(text.strip())
+    except ValueError:
+        return None
 
 
 def _limit(rule: DeploymentRule, name: str, unit: str) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from shared.core.desired import DeploymentState, Verdict
-from shared.core.plan import Change
+from shared.core.applied import AppliedChange, ChangeStatus
+from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
+from shared.core.verdicts import DeploymentState, Verdict
 
 
 class RunStatus(Enum):
@@ -15,26 +16,9 @@ class RunStatus(Enum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     INCOMPLETE = "incomplete"  # all that could be done is done; something was refused for good
+    HELD = "held"  # it would take off too much: nothing is done without a go-ahead
     WAITING = "waiting"  # something will be tried again by itself
     FAILED = "failed"  # nothing could be done until somebody changes something
-
-
-class ChangeStatus(Enum):
-    APPLIED = "applied"
-    KEPT = "kept"
-    BLOCKED = "blocked"
-    REJECTED = "rejected"  # refused for good
-    POSTPONED = "postponed"  # failed in a way that passes, or waits for something that did
-    SKIPPED = "skipped"  # needs something that is blocked or was rejected
-    STALE = "stale"  # somebody wrote meanwhile: everything is read again
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedChange:
-    change: Change
-    status: ChangeStatus
-    detail: str = ""
-    wait: timedelta | None = None  # how long the outside asked to be left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +40,8 @@ class Run:
     notes: tuple[str, ...] = ()
     error: str = ""
     wait: timedelta | None = None  # before it makes sense to try again
+    seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
+    rejections: tuple[Rejection, ...] = ()
 
     @property
     def is_stale(self) -> bool:
@@ -73,16 +59,25 @@ _STOPPED = {
     ChangeStatus.SKIPPED: DeploymentState.QUARANTINED,
     ChangeStatus.POSTPONED: DeploymentState.SEEN,
     ChangeStatus.STALE: DeploymentState.SEEN,
+    ChangeStatus.PLANNED: DeploymentState.SEEN,
 }
 
 
+_REFUSED = frozenset(s for s, state in _STOPPED.items() if state is DeploymentState.QUARANTINED)
+
+
 def run_status(changes: Sequence[AppliedChange], verdicts: Sequence[Verdict]) -> RunStatus:
-    """The status of a run that came to its end."""
+    """The status of a run that came to its end.
+
+    Args:
+        changes: What became of the plan.
+        verdicts: As they were before the changes: what ARM says is not ready yet.
+    """
     statuses = {item.status for item in changes}
     waiting = any(verdict.state is DeploymentState.SEEN for verdict in verdicts)
     if statuses & {ChangeStatus.POSTPONED, ChangeStatus.STALE} or waiting:
         return RunStatus.WAITING
-    if statuses & _STOPPED.keys():
+    if statuses & _REFUSED:
         return RunStatus.INCOMPLETE
     return RunStatus.SUCCEEDED
 
@@ -97,7 +92,7 @@ def after_changes(
         for path in verdict.resources:
             if path in stopped:
                 item = stopped[path]
-                reason = f"{path}: {item.detail or item.change.reason}"
+                reason = f"{item.status.value}: {path}: {item.detail or item.change.reason}"
                 return replace(verdict, state=_STOPPED[item.status], reason=reason)
         return verdict
 

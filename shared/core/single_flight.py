@@ -14,10 +14,12 @@ stopped writing. Marks don't prolong it.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
 
 _REMEMBERED_EVENTS = 20
 _WAITING_RUNS = 20
+_EXPECTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,13 @@ class UnitRow:
     attempts: int = 0
     lease_start: datetime | None = None
     lease: timedelta = timedelta()
+    full_gen: int = 0  # the last generation that asked for a full look
+    go_ahead_gen: int = 0  # the last generation that allowed any number of removals
+    seen: str = ""  # fingerprint of the inventory that the gateway is known to agree with
     events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
     runs: tuple[str, ...] = ()  # reimports waiting for this unit
+    expected: tuple[str, ...] = ()  # deployments that an event said were written
+    rejections: tuple[Rejection, ...] = ()
 
     @property
     def is_dirty(self) -> bool:
@@ -43,37 +50,77 @@ class UnitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a unit is marked.
+
+    Attributes:
+        full: Look at the gateway even if the inventory is as it was.
+        go_ahead: Somebody says that any number of removals is right.
+        written: A deployment that an event says was written; ARM's list may lack it for a while.
+        deleted: A deployment that an event says is gone.
+    """
+
+    event_id: str = ""
+    run_id: str = ""
+    full: bool = False
+    go_ahead: bool = False
+    written: str = ""
+    deleted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to be the only one that reconciles *unit*, until the lease passes.
 
     Attributes:
         gen: The generation that this claim answers for, as read in the row that was claimed.
-        run_ids: The reimports waiting for this unit at that moment.
         attempts: How many claims in a row ended without being done.
+        run_ids: The reimports waiting for this unit at that moment.
     """
 
     unit: AccountId
     gen: int
     owner: str
     epoch: int
-    run_ids: tuple[str, ...]
-    attempts: int
+    attempts: int = 0
+    run_ids: tuple[str, ...] = ()
+    full: bool = True
+    go_ahead: bool = False
+    seen: str = ""
+    expected: tuple[str, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
 
-def marked(row: UnitRow, *, event_id: str, run_id: str) -> UnitRow:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a claim is given back."""
+
+    done: bool
+    seen: str = ""
+    rejections: tuple[Rejection, ...] = ()
+
+
+def marked(row: UnitRow, cause: Cause) -> UnitRow:
     """Note that the unit may have changed.
 
     A known event changes nothing. A unit that is dirty and free needs no higher generation, for
     whoever claims it next reads everything anew; one that is owned always does.
     """
-    if event_id and event_id in row.events:
+    if cause.event_id and cause.event_id in row.events:
         return row
-    bump = 0 if row.is_dirty and not row.owner else 1
+    gen = row.gen if row.is_dirty and not row.owner else row.gen + 1
     return replace(
         row,
-        gen=row.gen + bump,
-        events=_last(row.events, event_id, _REMEMBERED_EVENTS),
-        runs=_last(row.runs, run_id, _WAITING_RUNS),
+        gen=gen,
+        full_gen=gen if cause.full else row.full_gen,
+        go_ahead_gen=gen if cause.go_ahead else row.go_ahead_gen,
+        events=_last(row.events, cause.event_id, _REMEMBERED_EVENTS),
+        runs=_last(row.runs, cause.run_id, _WAITING_RUNS),
+        expected=_last(
+            tuple(name for name in row.expected if name != cause.deleted),
+            cause.written,
+            _EXPECTED,
+        ),
     )
 
 
@@ -91,18 +138,36 @@ def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> Uni
     )
 
 
-def finished(row: UnitRow, claim: Claim, *, done: bool) -> UnitRow | None:
+def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
+    """What a claim answers for: all of it as it stood in the row that was replaced."""
+    return Claim(
+        unit,
+        gen=before.gen,
+        owner=after.owner,
+        epoch=after.epoch,
+        attempts=before.attempts,
+        run_ids=before.runs,
+        full=before.full_gen > before.done or not before.seen,
+        go_ahead=before.go_ahead_gen > before.done,
+        seen=before.seen,
+        expected=before.expected,
+        rejections=before.rejections,
+    )
+
+
+def finished(row: UnitRow, claim: Claim, ending: Ending) -> UnitRow | None:
     """Give the unit back; None if it is no longer ours to give."""
     if (row.owner, row.epoch) != (claim.owner, claim.epoch):
         return None
-    free = replace(row, owner="", lease_start=None)
-    if not done:
+    free = replace(row, owner="", lease_start=None, seen=ending.seen, rejections=ending.rejections)
+    if not ending.done:
         return free
     return replace(
         free,
         done=max(row.done, claim.gen),
         attempts=0,
         runs=tuple(run for run in row.runs if run not in claim.run_ids),
+        expected=tuple(name for name in row.expected if name not in claim.expected),
     )
 
 

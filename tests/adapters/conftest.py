@@ -102,7 +102,9 @@ async def a_bench(apim: ApimOptions | None = None, **settings: int) -> AsyncIter
             request_timeout=timedelta(seconds=settings.get("request_timeout_s", 5)),
         )
         try:
-            gateway = ApimGateway(arm, clock, GatewayId.parse(azure.gateway_id), parallel_reads=4)
+            gateway = ApimGateway(
+                arm, clock, GatewayId.parse(azure.gateway_id), parallel_reads=4, parallel_writes=4
+            )
             inventory = ArmInventory(arm, subscriptions=(SUBSCRIPTION,))
             yield Bench(azure, client, arm, clock, gateway, inventory)
         finally:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from sandbox.arm.apim.call import ApimOptions, PutShape
-from shared.core.desired import unit_paths
+from shared.core.desired import Desired, unit_paths
 from shared.core.model import Actual, Resource
 from shared.core.naming import unit_hash
 from shared.core.plan import Action, Change, make_plan
@@ -24,19 +24,20 @@ from tests.builders import (
 )
 
 FOREVER = float("inf")
-WANTED = desired_of(an_account(a_deployment())).resources
-MORE = desired_of(an_account(a_deployment(), an_embedding())).resources
-API = next(r for r in WANTED if r.path.startswith("apis/") and not r.needs)
-BACKEND = next(r for r in WANTED if r.path.startswith("backends/"))
-POLICY = next(r for r in WANTED if API.path in r.needs)
+WANTED = desired_of(an_account(a_deployment()))
+MORE = desired_of(an_account(a_deployment(), an_embedding()))
+NOTHING = desired_of(None)
+API = next(r for r in WANTED.resources if r.path.startswith("apis/") and not r.needs)
+BACKEND = next(r for r in WANTED.resources if r.path.startswith("backends/"))
+POLICY = next(r for r in WANTED.resources if API.path in r.needs)
 API_PUT: dict[str, Any] = {"method": "PUT", "path": f"/{API.path}$"}
 
 
-def plan(desired: tuple[Resource, ...], actual: Actual) -> tuple[Change, ...]:
+def plan(desired: Desired, actual: Actual) -> tuple[Change, ...]:
     return make_plan(desired, actual.resources, owner="default", unit=unit_hash(UNIT))
 
 
-async def apply_all(bench: Bench, desired: tuple[Resource, ...]) -> list[Action]:
+async def apply_all(bench: Bench, desired: Desired) -> list[Action]:
     """Make *desired* stand; what that took."""
     changes = plan(desired, await bench.gateway.actual(unit_paths(UNIT)))
     writes = [change for change in changes if change.action is not Action.KEEP]
@@ -53,7 +54,7 @@ def create(resource: Resource) -> Change:
 async def clean(bench: Bench) -> AsyncIterator[Bench]:
     yield bench
     bench.azure.arm.faults.clear()
-    await apply_all(bench, ())
+    await apply_all(bench, NOTHING)
 
 
 @pytest.mark.parametrize("shape", get_args(PutShape.__value__))
@@ -65,7 +66,7 @@ async def test_whatever_shape_a_put_answers_in_the_second_look_finds_nothing_to_
         assert await apply_all(bench, WANTED) == []
         assert set(await apply_all(bench, MORE)) == {Action.UPDATE}
         assert await apply_all(bench, MORE) == []
-        assert set(await apply_all(bench, ())) == {Action.DELETE}
+        assert set(await apply_all(bench, NOTHING)) == {Action.DELETE}
         assert (await bench.gateway.actual(unit_paths(UNIT))).resources == {}
 
 
@@ -187,7 +188,7 @@ async def test_a_write_that_arm_forgets_is_not_taken_for_a_success(clean: Bench)
     """200 and nothing done: what stands is what counts."""
     await clean.gateway.apply(create(API), until=FOREVER)
     found = (await clean.gateway.actual([API.path])).resources[API.path]
-    other = next(r for r in MORE if r.path == API.path)
+    other = next(r for r in MORE.resources if r.path == API.path)
     clean.fail(API_PUT, {"status": 200, "body": found.body})
 
     with pytest.raises(Rejected, match="written, yet differs in operations"):

@@ -13,6 +13,7 @@ from sandbox.azurite import azurite
 from shared.adapters.table_state import TableState
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus
+from shared.core.single_flight import Cause, Ending
 from shared.errors import Unavailable
 from tests.builders import SUBSCRIPTION, a_deployment, an_account, desired_of
 
@@ -50,7 +51,7 @@ def a_run(unit: AccountId, **changes: object) -> Run:
 
 async def test_a_marked_unit_is_claimed_once(state: TableState, unit: AccountId) -> None:
     assert await state.claim(unit) is None
-    assert await state.mark(unit)
+    assert await state.mark(unit, Cause())
 
     first, second = await state.claim(unit), await state.claim(unit)
 
@@ -59,7 +60,7 @@ async def test_a_marked_unit_is_claimed_once(state: TableState, unit: AccountId)
 
 
 async def test_of_many_workers_one_gets_the_unit(state: TableState, unit: AccountId) -> None:
-    await state.mark(unit)
+    await state.mark(unit, Cause())
 
     claims = await asyncio.gather(*(state.claim(unit) for _ in range(16)))
 
@@ -67,50 +68,50 @@ async def test_of_many_workers_one_gets_the_unit(state: TableState, unit: Accoun
 
 
 async def test_no_mark_of_many_is_lost(state: TableState, unit: AccountId) -> None:
-    await state.mark(unit)
+    await state.mark(unit, Cause())
     claim = await state.claim(unit)
     assert claim is not None
 
-    await asyncio.gather(*(state.mark(unit, event_id=f"e{number}") for number in range(12)))
+    await asyncio.gather(*(state.mark(unit, Cause(event_id=f"e{number}")) for number in range(12)))
 
-    assert await state.finish(claim, done=True)
+    assert await state.finish(claim, Ending(done=True))
     again = await state.claim(unit)
     assert again is not None
     assert again.gen == claim.gen + 12
 
 
 async def test_a_finished_unit_is_clean(state: TableState, unit: AccountId) -> None:
-    await state.mark(unit)
+    await state.mark(unit, Cause())
     claim = await state.claim(unit)
     assert claim is not None
     assert unit in await state.unfinished()
 
-    assert not await state.finish(claim, done=True)
+    assert not await state.finish(claim, Ending(done=True))
 
     assert await state.claim(unit) is None
     assert unit not in await state.unfinished()
 
 
 async def test_a_replayed_event_is_known(state: TableState, unit: AccountId) -> None:
-    assert await state.mark(unit, event_id="e")
+    assert await state.mark(unit, Cause(event_id="e"))
     claim = await state.claim(unit)
     assert claim is not None
-    await state.finish(claim, done=True)
+    await state.finish(claim, Ending(done=True))
 
-    assert not await state.mark(unit, event_id="e")
+    assert not await state.mark(unit, Cause(event_id="e"))
     assert await state.claim(unit) is None
 
 
 async def test_the_lease_counts_in_storages_time(connection: str, unit: AccountId) -> None:
     store = a_store(connection, lease=timedelta())
-    await store.mark(unit)
+    await store.mark(unit, Cause())
 
     first, second = await store.claim(unit), await store.claim(unit)
 
     assert first is not None
     assert second is not None
     assert second.epoch == first.epoch + 1
-    assert not await store.finish(first, done=True), "it is the second's now"
+    assert not await store.finish(first, Ending(done=True)), "it is the second's now"
     assert unit in await store.unfinished()
     await store.close()
 
@@ -173,5 +174,5 @@ async def test_storage_that_is_down_is_worth_another_try(unit: AccountId) -> Non
     store = TableState(service, lease=LEASE)
 
     with pytest.raises(Unavailable):
-        await store.mark(unit)
+        await store.mark(unit, Cause())
     await store.close()

@@ -1,17 +1,30 @@
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-from shared.core.desired import DeploymentState, unit_paths
-from shared.core.model import Deployment, Json, Model, Service
+from shared.core.desired import Desired, unit_paths
+from shared.core.model import Account, Deployment, Json, Model, Service
+from shared.core.modes import Mode
 from shared.core.naming import api_id, backend_id
 from shared.core.openapi import imported_operations
 from shared.core.ownership import marked_unit, read_mark
-from tests.builders import RULES, UNIT, a_deployment, an_account, an_embedding, desired_of
+from shared.core.policy_documents import PolicyRules, read_rules
+from shared.core.verdicts import DeploymentState
+from tests.builders import (
+    NOW,
+    RULES,
+    UNIT,
+    a_deployment,
+    an_account,
+    an_embedding,
+    desired_of,
+    serving,
+)
 
 API = f"apis/{api_id(UNIT, 'azure-openai')}"
 API_V1 = f"apis/{api_id(UNIT, 'azure-openai-v1')}"
@@ -129,7 +142,7 @@ def test_every_deployment_has_a_state_and_a_reason(
 def test_a_deployment_that_is_served_stays_while_arm_has_it_whatever_its_state() -> None:
     failed = a_deployment(provisioning_state="Failed")
 
-    kept = desired_of(an_account(failed), onboarded=frozenset({"gpt-4o"}))
+    kept = desired_of(an_account(failed), standing=serving("gpt-4o"))
 
     assert [verdict.state for verdict in kept.verdicts] == [DeploymentState.APPLIED]
 
@@ -197,3 +210,112 @@ def test_no_name_can_put_an_expression_into_a_policy(name: str) -> None:
             text, expected = (str(r.body["properties"]["value"]) for r in (resource, reference))
             for mark in ("@(", "@{", "{{", "<", "&quot;"):
                 assert text.count(mark) == expected.count(mark)
+
+
+def policies(found: Desired) -> dict[str, PolicyRules]:
+    """What each policy says, by its API."""
+    return {
+        resource.path.split("/")[1]: read_rules(resource.body["properties"]["value"])
+        for resource in found.resources
+        if resource.path.endswith("/policies/policy")
+    }
+
+
+def test_a_deployment_that_is_gone_answers_410_for_the_grace_period() -> None:
+    before = serving("gpt-4o", "old")
+
+    first = desired_of(an_account(a_deployment()), standing=before)
+    assert {it.name: it.state for it in first.verdicts} == {
+        "gpt-4o": DeploymentState.APPLIED,
+        "old": DeploymentState.RETIRING,
+    }
+    for rules in policies(first).values():
+        assert (set(rules.served), dict(rules.retired)) == ({"gpt-4o"}, {"old": NOW})
+
+    after = serving("gpt-4o", retired={"old": NOW})
+    for hours, retired in ((23, {"old"}), (25, set())):
+        later = NOW + timedelta(hours=hours)
+        found = desired_of(an_account(a_deployment()), standing=after, now=later)
+        for rules in policies(found).values():
+            assert set(rules.retired) == retired
+
+
+def test_a_deployment_that_comes_back_within_the_grace_period_is_served_again() -> None:
+    before = serving(retired={"gpt-4o": NOW - timedelta(hours=1)})
+
+    found = desired_of(an_account(a_deployment()), standing=before)
+
+    for rules in policies(found).values():
+        assert (set(rules.served), dict(rules.retired)) == ({"gpt-4o"}, {})
+
+
+@pytest.mark.parametrize("account", [None, an_account()], ids=["account gone", "last one gone"])
+def test_where_only_410_is_left_the_api_stays_as_it_is(account: Account | None) -> None:
+    found = desired_of(account, standing=serving("gpt-4o"))
+
+    assert {resource.path for resource in found.resources} == {
+        f"{API}/policies/policy",
+        f"{API_V1}/policies/policy",
+    }
+    assert found.retained == {API, API_V1, BACKEND, BACKEND_V1}
+
+    forgotten = desired_of(account, standing=serving(retired={"gpt-4o": NOW - timedelta(hours=25)}))
+    assert (forgotten.resources, forgotten.retained) == ((), frozenset())
+
+
+def test_what_is_gone_still_reaches_its_answer_though_nothing_else_needs_the_operation() -> None:
+    chat_is_gone = desired_of(an_account(an_embedding()), standing=serving("gpt-4o"))
+
+    (api,) = (resource for resource in chat_is_gone.resources if resource.path == API)
+    assert {name for name, _, _ in api.operations} == {
+        "chat-completions-create",
+        "embeddings-create",
+    }
+
+
+def test_without_a_grace_period_what_is_gone_goes_at_once() -> None:
+    rules = replace(RULES, grace=timedelta())
+
+    found = desired_of(None, standing=serving("gpt-4o"), rules=rules)
+
+    assert (found.resources, found.retained) == ((), frozenset())
+    assert found.lost == {"gpt-4o"}
+
+
+def test_upsert_only_takes_nothing_off() -> None:
+    rules = replace(RULES, mode=Mode.UPSERT_ONLY)
+
+    found = desired_of(an_account(a_deployment()), standing=serving("gone"), rules=rules)
+
+    for said in policies(found).values():
+        assert said.served == {"gpt-4o": 10_000, "gone": 1000}
+    assert found.lost == frozenset()
+    assert [it.state.value for it in found.verdicts] == ["applied", "retiring"]
+
+
+def test_a_deployment_that_arm_has_but_nobody_can_serve_is_lost_and_not_retired() -> None:
+    odd = a_deployment(capabilities={})
+
+    found = desired_of(an_account(odd), standing=serving("gpt-4o"))
+
+    assert found.lost == {"gpt-4o"}
+    assert [it.state for it in found.verdicts] == [DeploymentState.QUARANTINED]
+
+
+@pytest.mark.parametrize(
+    ("tags", "mode", "says"),
+    [
+        ({}, Mode.SYNC, False),
+        ({"onramp:mode": "observe"}, Mode.OBSERVE, False),
+        ({"Onramp:Mode": " Upsert-Only "}, Mode.UPSERT_ONLY, False),
+        ({"onramp:mode": "@(drop)"}, Mode.OBSERVE, True),
+    ],
+)
+def test_a_tag_chooses_the_mode_of_its_account(
+    tags: dict[str, str], mode: Mode, *, says: bool
+) -> None:
+    found = desired_of(an_account(a_deployment(), tags=tags))
+
+    assert found.mode is mode
+    assert any("onramp:mode" in note for note in found.notes) is says
+    assert not any("@(drop)" in note for note in found.notes)

@@ -3,14 +3,18 @@ from typing import Any
 
 import pytest
 
-from shared.core.guard import guard
+from shared.core.desired import Desired
+from shared.core.guard import Brake, check_removals, guard
 from shared.core.model import ActualResource, Resource
+from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.plan import Action, Change, make_plan
-from shared.errors import GuardRefused
+from shared.errors import GuardRefused, Held
 from tests.builders import UNIT, a_deployment, an_account, an_embedding, as_actual, desired_of
 
-WANTED = desired_of(an_account(a_deployment())).resources
+DESIRED = desired_of(an_account(a_deployment()))
+NOTHING = desired_of(None)
+WANTED = DESIRED.resources
 STANDING = {resource.path: as_actual(resource) for resource in WANTED}
 API, BACKEND, POLICY = (
     next(r.path for r in WANTED if r.path.startswith(start) and r.path.endswith(end))
@@ -18,34 +22,32 @@ API, BACKEND, POLICY = (
 )
 
 
-def plan(
-    desired: tuple[Resource, ...], actual: dict[str, ActualResource]
-) -> list[tuple[Action, str]]:
+def plan(desired: Desired, actual: dict[str, ActualResource]) -> list[tuple[Action, str]]:
     changes = make_plan(desired, actual, owner="default", unit=unit_hash(UNIT))
     return [(change.action, change.path) for change in changes]
 
 
 def test_nothing_is_written_when_nothing_changed() -> None:
-    assert {action for action, _ in plan(WANTED, STANDING)} == {Action.KEEP}
+    assert {action for action, _ in plan(DESIRED, STANDING)} == {Action.KEEP}
 
 
 def test_all_is_created_where_nothing_stands_and_policies_come_last() -> None:
-    found = plan(WANTED, {})
+    found = plan(DESIRED, {})
 
     assert {action for action, _ in found} == {Action.CREATE}
     assert [path.endswith("policy") for _, path in found] == [False] * 4 + [True] * 2
 
 
 def test_all_goes_when_nothing_is_needed_and_backends_go_last() -> None:
-    found = plan((), STANDING)
+    found = plan(NOTHING, STANDING)
 
     assert {action for action, _ in found} == {Action.DELETE}
     assert [path.split("/")[0] for _, path in found] == ["apis"] * 2 + ["backends"] * 2
 
 
 def test_writes_come_before_deletes() -> None:
-    more = desired_of(an_account(a_deployment(), an_embedding())).resources
-    only_v1 = tuple(r for r in more if "openai-v1" in r.path)
+    more = desired_of(an_account(a_deployment(), an_embedding()))
+    only_v1 = replace(more, resources=tuple(r for r in more.resources if "openai-v1" in r.path))
 
     actions = [action for action, _ in plan(only_v1, STANDING)]
 
@@ -71,7 +73,7 @@ def test_what_was_changed_by_hand_is_put_right(
     (wanted,) = (resource for resource in WANTED if resource.path == path)
     actual = {**STANDING, path: as_actual(wanted, **properties)}
 
-    changes = make_plan(WANTED, actual, owner="default", unit=unit_hash(UNIT))
+    changes = make_plan(DESIRED, actual, owner="default", unit=unit_hash(UNIT))
 
     (update,) = (change for change in changes if change.action is Action.UPDATE)
     assert (update.path, [item.field for item in update.drift]) == (path, [field])
@@ -80,7 +82,7 @@ def test_what_was_changed_by_hand_is_put_right(
 def test_an_operation_that_was_added_or_removed_by_hand_is_put_right() -> None:
     actual = {**STANDING, API: replace(STANDING[API], operations=())}
 
-    assert (Action.UPDATE, API) in plan(WANTED, actual)
+    assert (Action.UPDATE, API) in plan(DESIRED, actual)
 
 
 def test_a_changed_document_is_seen_by_the_fingerprint_in_the_mark() -> None:
@@ -90,7 +92,7 @@ def test_a_changed_document_is_seen_by_the_fingerprint_in_the_mark() -> None:
     (wanted,) = (resource for resource in WANTED if resource.path == API)
 
     assert (Action.UPDATE, API) in plan(
-        WANTED, {**STANDING, API: as_actual(wanted, description=other)}
+        DESIRED, {**STANDING, API: as_actual(wanted, description=other)}
     )
 
 
@@ -107,7 +109,7 @@ def test_what_is_not_ours_is_reported_and_never_written(description: str | None)
     (wanted,) = (resource for resource in WANTED if resource.path == API)
     actual = {**STANDING, API: as_actual(wanted, description=description, path="theirs")}
 
-    found = {path: action for action, path in plan(WANTED, actual)}
+    found = {path: action for action, path in plan(DESIRED, actual)}
 
     assert found[API] is Action.BLOCKED
     assert found[f"{API}/policies/policy"] is Action.BLOCKED
@@ -117,7 +119,7 @@ def test_what_is_not_ours_is_reported_and_never_written(description: str | None)
 def test_what_is_not_ours_is_never_deleted() -> None:
     foreign = {API: replace(STANDING[API], body={"properties": {"description": "mine"}})}
 
-    assert plan((), foreign) == []
+    assert plan(NOTHING, foreign) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,47 @@ def test_the_guard_refuses_a_write_outside_the_units_own_paths(path: str) -> Non
         guard([change], UNIT)
 
 
+@pytest.mark.parametrize(
+    ("lost", "served", "held"),
+    [
+        (0, 0, False),
+        (1, 1, False),
+        (4, 4, False),
+        (2, 5, False),
+        (3, 5, True),  # more than half
+        (10, 100, False),
+        (11, 100, True),  # more than ten
+    ],
+)
+def test_a_run_that_takes_off_more_than_an_accident_may_is_held(
+    lost: int, served: int, *, held: bool
+) -> None:
+    names = frozenset(f"d{number}" for number in range(lost))
+    found = replace(DESIRED, lost=names, served=served)
+    brake = Brake(most=10, most_percent=50)
+
+    check_removals(found, brake, go_ahead=True)
+    check_removals(replace(found, mode=Mode.OBSERVE), brake, go_ahead=False)
+    if not held:
+        check_removals(found, brake, go_ahead=False)
+        return
+    with pytest.raises(Held, match="allow_removals"):
+        check_removals(found, brake, go_ahead=False)
+
+
+def test_upsert_only_deletes_nothing() -> None:
+    nothing = replace(NOTHING, mode=Mode.UPSERT_ONLY)
+
+    assert {action for action, _ in plan(nothing, STANDING)} == {Action.KEEP}
+
+
+def test_what_still_answers_for_the_gone_is_left_as_it_stands() -> None:
+    retained = replace(NOTHING, retained=frozenset(STANDING))
+
+    assert {action for action, _ in plan(retained, STANDING)} == {Action.KEEP}
+
+
 def test_the_guard_lets_a_plan_of_the_units_own_paths_pass() -> None:
-    changes = make_plan(WANTED, {}, owner="default", unit=unit_hash(UNIT))
+    changes = make_plan(DESIRED, {}, owner="default", unit=unit_hash(UNIT))
 
     assert guard(changes, UNIT) == changes

@@ -2,7 +2,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from shared.core.policy_documents import DeploymentRule, onboarded_names, policy_document
+from shared.core.policy_documents import (
+    DeploymentRule,
+    PolicyRules,
+    policy_document,
+    read_rules,
+)
 from shared.core.surfaces import SURFACES, Surface
 from shared.errors import GuardRefused
 
@@ -16,14 +21,14 @@ def surface(request: pytest.FixtureRequest) -> Surface:
 
 
 def document(surface: Surface, rules: list[DeploymentRule] = RULES) -> ET.Element:
-    text = policy_document(surface, backend="b-ai-endpoint", unit="1a2b3c4d", deployments=rules)
+    text = policy_document(surface, backend="b-ai-endpoint", unit="1a2b3c4d", served=rules)
     return ET.fromstring(text)
 
 
 def test_it_says_which_deployments_it_lets_through(surface: Surface) -> None:
-    text = policy_document(surface, backend="b", unit="u", deployments=RULES)
+    text = policy_document(surface, backend="b", unit="u", served=RULES)
 
-    assert onboarded_names(text) == {"gpt-4o", "small"}
+    assert read_rules(text) == PolicyRules({"gpt-4o": 10_000, "small": None})
 
 
 def test_onboarded_deployments_go_to_the_backend_and_others_get_404(surface: Surface) -> None:
@@ -67,4 +72,4 @@ def test_a_value_that_could_mean_something_in_a_policy_is_refused(
 
 @pytest.mark.parametrize("text", ["", "<policies>", "<policies />", "no xml"])
 def test_a_policy_that_is_not_ours_lets_nobody_through(text: str) -> None:
-    assert onboarded_names(text) == frozenset()
+    assert read_rules(text) == PolicyRules()

@@ -3,7 +3,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.core.single_flight import Claim, UnitRow, claimed, finished, marked
+from shared.core.single_flight import (
+    Cause,
+    Claim,
+    Ending,
+    UnitRow,
+    claim_of,
+    claimed,
+    finished,
+    marked,
+)
 from tests.builders import UNIT
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -12,10 +21,10 @@ DIRTY = UnitRow(gen=1)
 CLEAN = UnitRow(gen=3, done=3)
 
 
-def claim_of(row: UnitRow, owner: str = "a") -> tuple[UnitRow, Claim]:
+def take(row: UnitRow, owner: str = "a") -> tuple[UnitRow, Claim]:
     taken = claimed(row, owner=owner, now=NOW, lease=LEASE)
     assert taken is not None
-    return taken, Claim(UNIT, row.gen, owner, taken.epoch, row.runs, row.attempts)
+    return taken, claim_of(UNIT, row, taken)
 
 
 @pytest.mark.parametrize(
@@ -28,22 +37,22 @@ def claim_of(row: UnitRow, owner: str = "a") -> tuple[UnitRow, Claim]:
     ],
 )
 def test_a_mark_makes_the_unit_dirty_for_whoever_reads_next(row: UnitRow, gen: int) -> None:
-    after = marked(row, event_id="e", run_id="")
+    after = marked(row, Cause(event_id="e", run_id=""))
 
     assert after.gen == gen
     assert after.is_dirty
 
 
 def test_a_redelivered_event_changes_nothing() -> None:
-    once = marked(CLEAN, event_id="e", run_id="")
+    once = marked(CLEAN, Cause(event_id="e", run_id=""))
 
-    assert marked(once, event_id="e", run_id="") == once
+    assert marked(once, Cause(event_id="e", run_id="")) == once
 
 
 def test_only_the_last_events_are_remembered() -> None:
     row = UnitRow()
     for number in range(30):
-        row = marked(row, event_id=f"e{number}", run_id="")
+        row = marked(row, Cause(event_id=f"e{number}", run_id=""))
 
     assert row.events == tuple(f"e{number}" for number in range(10, 30))
 
@@ -58,33 +67,33 @@ def test_a_clean_unit_is_not_claimed() -> None:
 def test_a_unit_is_claimed_again_only_when_the_lease_passed(
     later: timedelta, *, free: bool
 ) -> None:
-    taken, _ = claim_of(DIRTY)
+    taken, _ = take(DIRTY)
 
     assert (claimed(taken, owner="b", now=NOW + later, lease=LEASE) is not None) is free
 
 
 def test_marks_do_not_prolong_a_lease() -> None:
-    taken, _ = claim_of(DIRTY)
+    taken, _ = take(DIRTY)
 
-    again = marked(taken, event_id="e", run_id="")
+    again = marked(taken, Cause(event_id="e", run_id=""))
 
     assert claimed(again, owner="b", now=NOW + LEASE, lease=LEASE) is not None
 
 
 def test_a_finished_unit_is_clean_and_free() -> None:
-    taken, claim = claim_of(DIRTY)
+    taken, claim = take(DIRTY)
 
-    after = finished(taken, claim, done=True)
+    after = finished(taken, claim, Ending(done=True))
 
     assert after is not None
     assert (after.is_dirty, after.owner, after.attempts) == (False, "", 0)
 
 
 def test_what_happened_during_the_run_is_not_done_by_it() -> None:
-    taken, claim = claim_of(DIRTY)
-    changed = marked(taken, event_id="later", run_id="later-run")
+    taken, claim = take(DIRTY)
+    changed = marked(taken, Cause(event_id="later", run_id="later-run"))
 
-    after = finished(changed, claim, done=True)
+    after = finished(changed, claim, Ending(done=True))
 
     assert after is not None
     assert after.is_dirty
@@ -92,26 +101,70 @@ def test_what_happened_during_the_run_is_not_done_by_it() -> None:
 
 
 def test_a_run_that_failed_leaves_the_unit_dirty_and_counts() -> None:
-    taken, claim = claim_of(marked(DIRTY, event_id="", run_id="r"))
+    taken, claim = take(marked(DIRTY, Cause(event_id="", run_id="r")))
 
-    after = finished(taken, claim, done=False)
+    after = finished(taken, claim, Ending(done=False))
 
     assert after is not None
     assert (after.is_dirty, after.owner, after.attempts, after.runs) == (True, "", 1, ("r",))
 
 
 def test_an_owner_whose_unit_was_taken_over_can_not_finish_it() -> None:
-    taken, claim = claim_of(DIRTY)
+    taken, claim = take(DIRTY)
     over = claimed(taken, owner="b", now=NOW + LEASE, lease=LEASE)
     assert over is not None
 
-    assert finished(over, claim, done=True) is None
+    assert finished(over, claim, Ending(done=True)) is None
 
 
 def test_done_never_goes_back() -> None:
-    taken, claim = claim_of(DIRTY)
+    taken, claim = take(DIRTY)
 
-    after = finished(replace(taken, done=7), claim, done=True)
+    after = finished(replace(taken, done=7), claim, Ending(done=True))
 
     assert after is not None
     assert after.done == 7
+
+
+def test_a_full_look_and_a_go_ahead_hold_until_they_are_done() -> None:
+    row = UnitRow(gen=1, done=1, seen="as it was")
+    taken, claim = take(marked(row, Cause(full=True, go_ahead=True)))
+    assert (claim.full, claim.go_ahead) == (True, True)
+
+    tried = finished(taken, claim, Ending(done=False, seen="as it was"))
+    assert tried is not None
+    taken, claim = take(tried)
+    assert (claim.full, claim.go_ahead) == (True, True)
+
+    done = finished(taken, claim, Ending(done=True, seen="as it was"))
+    assert done is not None
+    _, claim = take(marked(done, Cause(event_id="e")))
+    assert (claim.full, claim.go_ahead) == (False, False)
+
+
+def test_a_full_look_asked_for_during_a_run_is_not_answered_by_it() -> None:
+    taken, claim = take(UnitRow(gen=1, seen="as it was"))
+    meanwhile = marked(taken, Cause(full=True))
+
+    done = finished(meanwhile, claim, Ending(done=True, seen="as it was"))
+
+    assert done is not None
+    assert take(done)[1].full
+
+
+def test_a_unit_that_was_never_seen_gets_a_full_look() -> None:
+    assert take(DIRTY)[1].full
+
+
+def test_a_written_deployment_is_expected_until_a_run_or_its_deletion() -> None:
+    row = marked(UnitRow(), Cause(event_id="1", written="a"))
+    row = marked(row, Cause(event_id="2", written="b"))
+    row = marked(row, Cause(event_id="3", deleted="a"))
+    taken, claim = take(row)
+    later = marked(taken, Cause(event_id="4", written="c"))
+    assert claim.expected == ("b",)
+
+    done = finished(later, claim, Ending(done=True))
+
+    assert done is not None
+    assert done.expected == ("c",)

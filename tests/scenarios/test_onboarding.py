@@ -67,7 +67,7 @@ async def test_limits_follow_the_capacity(stage: Stage) -> None:
     assert (await stage.served(account))["openai"].deployments == {"gpt-4o": 25_000}
 
 
-async def test_a_deleted_deployment_is_refused_and_the_last_one_takes_the_api_along(
+async def test_a_deleted_deployment_answers_410_and_a_new_one_of_its_name_is_served_again(
     stage: Stage,
 ) -> None:
     account = await stage.account()
@@ -78,26 +78,27 @@ async def test_a_deleted_deployment_is_refused_and_the_last_one_takes_the_api_al
     await stage.quiet()
 
     assert (await stage.served(account))["openai"].deployments == {"gpt-4o": 10_000}
-    assert (await stage.deployment(account, "other"))["state"] == "removed"
+    assert (await stage.served(account))["openai"].gone == ["other"]
+    told = await stage.deployment(account, "other")
+    assert (told["state"], told["model_name"]) == ("retiring", "gpt-4o")
 
-    await stage.delete(f"{account}/deployments/gpt-4o")
+    await stage.deploy(account, "other", capacity=3)
     await stage.quiet()
 
-    assert await stage.served(account) == {}
-    backends = await stage.arm.list(f"{stage.azure.gateway_id}/backends", version=GATEWAY_VERSION)
-    assert not [it for it in backends if account.rpartition("/")[2] in it["name"]]
+    api = (await stage.served(account))["openai"]
+    assert (dict(api.deployments), api.gone) == ({"gpt-4o": 10_000, "other": 3_000}, [])
 
 
-async def test_a_deleted_account_leaves_nothing_behind(stage: Stage) -> None:
+async def test_a_deleted_account_answers_410(stage: Stage) -> None:
     account = await stage.account()
     await stage.deploy(account)
     await stage.quiet()
-    assert await stage.served(account) != {}
 
     await stage.delete(account)
     await stage.quiet()
 
-    assert await stage.served(account) == {}
+    for api in (await stage.served(account)).values():
+        assert (dict(api.deployments), api.gone) == ({}, ["gpt-4o"])
 
 
 async def test_a_second_look_writes_nothing(stage: Stage) -> None:
@@ -167,7 +168,7 @@ async def test_a_sweep_finds_an_account_that_went_while_nobody_listened(stage: S
     await stage.azure.event_grid.subscribe(subscription)
     await stage.sweep()
 
-    assert await stage.served(account) == {}
+    assert {api.gone[0] for api in (await stage.served(account)).values()} == {"gpt-4o"}
 
 
 async def test_what_runs_change_is_told_to_the_world(stage: Stage) -> None:
