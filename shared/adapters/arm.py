@@ -31,6 +31,7 @@ from shared.ports import Clock
 
 _ATTEMPTS = 6
 _LONGEST_SLEEP_S = 8.0
+_NOT_NOW_S = 30.0  # where an answer says later, and not how much
 _POLL_INTERVAL_S = 1.0
 _ACCEPTED = frozenset({200, 201, 202, 204})
 _RUNNING = frozenset({"inprogress", "accepted", "creating", "updating", "running", "deleting"})
@@ -219,7 +220,9 @@ def _wait(answer: Answer, where: str, *, is_read: bool) -> float | None:
                 raise StaleRead(_say(where, answer))
             return retry_after
         case Meaning.LATER:
-            return retry_after or _LONGEST_SLEEP_S
+            return retry_after or _NOT_NOW_S
+        case Meaning.DONE:
+            return None
         case Meaning.REJECTED:
             raise Rejected(_say(where, answer), code=code)
 

@@ -13,8 +13,9 @@ class Meaning(Enum):
     MISSING = "missing"  # what was asked for isn't there
     STALE = "stale"  # it changed since it was read: read, decide, write again
     BUSY = "busy"  # the same request may succeed in seconds
-    LATER = "later"  # not in this run's time, unless the answer names a short wait
+    LATER = "later"  # not now, unless the answer names a short wait
     DENIED = "denied"  # a role is missing, or has not spread yet
+    DONE = "done"  # it is as was asked for already
     REJECTED = "rejected"  # the same request will never succeed
 
 
@@ -29,6 +30,9 @@ class _Row:
 
 _TABLE = (
     _Row(409, "Conflict", "in progress", Meaning.BUSY, "Azure/apiops#379, Azure/apiops-cli#252"),
+    _Row(
+        409, "", "Link already exists", Meaning.DONE, "Azure/apiops-cli, isLinkAlreadyExistsError"
+    ),
     _Row(409, "RequestConflict", "", Meaning.BUSY, "terraform-provider-azurerm#22939"),
     _Row(409, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
     _Row(422, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
@@ -40,6 +44,9 @@ _TABLE = (
     _Row(401, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
     _Row(403, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
     _Row(404, "", "", Meaning.MISSING, "learn.microsoft.com/rest/api/apimanagement"),
+    _Row(
+        499, "ServerClosedRequest", "", Meaning.BUSY, "azure-api-management-devops-resource-kit#470"
+    ),
     _Row(408, "", "", Meaning.BUSY, "azure-core retry policy"),
     _Row(429, "", "", Meaning.LATER, "learn.microsoft.com request-limits-and-throttling"),
 )
