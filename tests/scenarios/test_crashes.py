@@ -1,0 +1,81 @@
+"""Real processes, killed at random moments in a storm of events and faults: the end is the same."""
+
+import asyncio
+import random
+
+from sandbox.arm.faults import Faults
+from sandbox.event_grid.options import Chaos
+from sandbox.event_grid.options import Options as EventGridOptions
+from sandbox.local_azure import Options
+from tests.stage import EMBEDDINGS, ROOT, Stage, a_stage
+
+KILLS = 4
+PATIENCE_S = 120
+# A run that is killed keeps its unit for as long as it could have gone on writing.
+QUICK = {
+    "ONRAMP_RUN_DEADLINE_S": "5",
+    "ONRAMP_REQUEST_TIMEOUT_S": "1",
+    "ONRAMP_GRACE_HOURS": "0",
+    "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
+}
+
+
+async def storm(stage: Stage) -> dict[str, dict[str, int]]:
+    """Create, resize and delete; what must be served in the end, by account and name."""
+    accounts = [await stage.account() for _ in range(4)]
+    for account in accounts:
+        await stage.deploy(account, "stays", capacity=5)
+        await stage.deploy(account, "goes")
+    for account in accounts:
+        await stage.deploy(account, "embed", model=EMBEDDINGS, capacity=7)
+        await stage.deploy(account, "stays", capacity=9)
+        await stage.delete(f"{account}/deployments/goes")
+    await stage.delete(accounts[0])
+    left = {"stays": 9_000, "embed": 7_000}
+    return {accounts[0]: {}, **dict.fromkeys(accounts[1:], left)}
+
+
+async def kill_at_random(stage: Stage, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(KILLS):
+        await asyncio.sleep(chance.uniform(0.2, 1.5))
+        await stage.azure.host.kill()
+        await stage.azure.host.start()
+
+
+async def found(stage: Stage, accounts: list[str]) -> dict[str, dict[str, int]]:
+    result = {}
+    for account in accounts:
+        apis = (await stage.served(account)).values()
+        limits = [dict(api.deployments) for api in apis]
+        result[account] = limits[0] if limits else {}
+        assert all(it == result[account] for it in limits)
+    return result
+
+
+async def test_a_host_that_is_killed_again_and_again_ends_where_it_would_have_anyway() -> None:
+    options = Options(
+        app_dir=ROOT,
+        app_env=QUICK,
+        faults=Faults(seed=7),
+        event_grid=EventGridOptions(
+            time_scale=0.01,
+            chaos=Chaos(duplicate=0.3, drop=0.2, reorder_s=0.5, seed=7),
+        ),
+    )
+    async with a_stage(options) as stage:
+        faults = stage.azure.arm.faults
+        on_gateway = {"method": "PUT", "path": "/Microsoft.ApiManagement/"}
+        busy = {"status": 409, "code": "Conflict", "message": "Operation on the API is in progress"}
+        faults.add({**on_gateway, "probability": 0.2}, busy)
+        faults.add({**on_gateway, "probability": 0.1}, {"drop": "after"})
+        faults.add({"path": "/service/", "probability": 0.05}, {"status": 500})
+
+        wanted, _ = await asyncio.gather(storm(stage), kill_at_random(stage, seed=7))
+        faults.clear()
+
+        async with asyncio.timeout(PATIENCE_S):
+            while await found(stage, list(wanted)) != wanted:
+                await stage.invoke("sweep")
+                await asyncio.sleep(2)
+        assert await found(stage, list(wanted)) == wanted
