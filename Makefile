@@ -57,5 +57,5 @@ $(UV):
 
 sandbox/node_modules/.done: sandbox/package.json sandbox/package-lock.json
 	@node --version >/dev/null 2>&1 || { echo "Node.js 20 or newer is needed: nodejs.org" >&2; exit 1; }
-	npm ci --prefix sandbox --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --prefix sandbox --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
