@@ -13,10 +13,10 @@ Try it, in another shell:
   . {env}
 
   # an account and a model deployment on it, as az would create them
-  curl -sw "\n" -X PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso?api-version=2025-06-01" \\
+  curl -sw "\\n" -X PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso?api-version=2025-06-01" \\
     -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"location":
     "swedencentral", "kind": "AIServices", "sku": {{"name": "S0"}}, "properties": {{"customSubDomainName": "contoso"}}}}'
-  curl -sw "\n" -X PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso/deployments/gpt-4o?api-version=2025-06-01" \\
+  curl -sw "\\n" -X PUT "$ARM$GROUP/providers/Microsoft.CognitiveServices/accounts/contoso/deployments/gpt-4o?api-version=2025-06-01" \\
     -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"sku":
     {{"name": "GlobalStandard", "capacity": 10}}, "properties": {{"model": {{"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}}}}}}'
 
@@ -25,7 +25,7 @@ Try it, in another shell:
 
   # what the app knows, and a look at everything again
   curl -s "$FUNCTIONS/api/deployments" -H "x-functions-key: $KEY" | python3 -m json.tool
-  curl -sw "\n" -X POST "$FUNCTIONS/api/reimport" -H "x-functions-key: $KEY" -d '{{"all": true}}'
+  curl -sw "\\n" -X POST "$FUNCTIONS/api/reimport" -H "x-functions-key: $KEY" -d '{{"all": true}}'
 
   # the sweep, without waiting for the timer
   curl -sX POST "$FUNCTIONS/admin/functions/sweep" -H "x-functions-key: $MASTER_KEY" \\
