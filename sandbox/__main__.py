@@ -1,8 +1,34 @@
-"""The command line of the local Azure: ``python -m sandbox serve`` and ``demo``."""
+"""The command line of the local Azure: ``python -m sandbox serve`` and ``demo``.
+
+``serve --json`` prints one line when everything is up, and nothing else. Its keys; those in
+brackets are there only with the option named:
+
+    arm             base URL of Azure Resource Manager, http
+    armTls          the same on https [--tls]
+    ca, caBundle    files: the certificate to trust, and the system's with it [--tls]
+    authority       Entra ID with the tenant in the path, https with --tls, else http
+    tenant, clientId, clientSecret   an application that may do everything
+    token           a bearer token of that application for ARM, good for a day
+    identity        base URL of the managed identity endpoints: /msi/token as in App Service,
+                    /metadata/identity/oauth2/token as in a virtual machine
+    identityHeader  the value of X-IDENTITY-HEADER (IDENTITY_HEADER) for /msi/token
+    subscription, resourceGroup      id and name of the world's first ones
+    gateway         resource id of the API Management service that the app writes to; "" if none
+    blob, queue, table   storage endpoints of Azurite, account devstoreaccount1
+    storage         connection string of that account
+    event_grid      base URL of Event Grid: POST {event_grid}/topics/{name}/api/events
+    outcomes        URL that lists what the app published to its own topic
+    functions       base URL of the Functions host; "" with --no-app
+    functionKey, masterKey   for x-functions-key, the latter for /admin too [not with --no-app]
+
+Everything listens on 127.0.0.1 alone. Exit codes: 0 after SIGINT or SIGTERM, 1 if something could
+not start (the reason is on stderr), 2 for wrong arguments.
+"""
 
 import argparse
 import asyncio
 import json
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,7 +43,7 @@ from sandbox.azurite import AzuriteMissingError
 from sandbox.event_grid.events import Schema
 from sandbox.event_grid.options import Options as EventGridOptions
 from sandbox.functions_host.process import HostFailedError
-from sandbox.local_azure import LocalAzure, Options, local_azure
+from sandbox.local_azure import PORTS, LocalAzure, Options, local_azure
 from sandbox.processes import ChildFailedError
 from sandbox.welcome import env_file, welcome
 from sandbox.world import World
@@ -57,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--latency", choices=("none", "realistic"), default="none", help="how long ARM takes")
     add("--faults", type=Path, metavar="FILE", help="how ARM fails (sandbox/arm/faults.py)")
     add("--throttle", action="store_true", help="answer 429 where ARM's own limits are overrun")
-    add("--port-base", type=int, metavar="N", help="fixed ports; free ones by default")
+    add("--port-base", type=_port_base, metavar="N", help="fixed ports; free ones by default")
     add("--tls", type=Path, metavar="DIR", help="ARM on https as well, certificates kept in DIR")
     add("--app", type=Path, metavar="DIR", default=_ROOT, help="the function app (this one)")
     add("--no-app", action="store_true", help="run no function app")
@@ -66,14 +92,43 @@ def _parser() -> argparse.ArgumentParser:
         "--event-schema",
         choices=[schema.value for schema in Schema],
         default=Schema.EVENT_GRID.value,
-        help="in which events are delivered",
+        help="of the events for the app (EventGridSchema)",
     )
-    add("--event-time-scale", type=float, default=1.0, metavar="X", help="of delivery retries")
+    add(
+        "--event-time-scale",
+        type=_scale,
+        default=1.0,
+        metavar="X",
+        help="factor on the waits between deliveries of an event (1: as long as in Azure)",
+    )
     add("--json", action="store_true", help="one line with all endpoints when ready, no more")
     add("--env-file", type=Path, metavar="FILE", help="write the endpoints there for a shell")
     add("--quiet", action="store_true", help="don't show the app's log")
     commands.add_parser("demo", help="show the whole path once, and exit")
     return parser
+
+
+def _port_base(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65536 - PORTS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {65536 - PORTS}")
+    return port
+
+
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not 0 <= scale < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a factor of 0 or more")
+    return scale
+
+
+def _app_dir(arguments: argparse.Namespace) -> Path | None:
+    if arguments.no_app:
+        return None
+    app: Path = arguments.app
+    if not (app / "function_app.py").is_file():
+        raise ValueError(f"{app} has no function_app.py (--no-app starts without an app)")
+    return app
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
@@ -83,7 +138,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
     quiet = arguments.quiet or arguments.json
     options = Options(
         world=World.load(arguments.world) if arguments.world else World(),
-        app_dir=None if arguments.no_app else arguments.app,
+        app_dir=_app_dir(arguments),
         gateway=arguments.gateway,
         tls_dir=arguments.tls,
         port_base=arguments.port_base,

@@ -27,7 +27,11 @@ _OPERATIONS = (
 
 
 def gateway_id(world: World, name: str = "") -> str:
-    """The gateway called *name*, or the world's first; empty if there is none."""
+    """The gateway called *name*, or the world's first; empty if the world has none.
+
+    Raises:
+        ValueError: none has that name.
+    """
     for gateway in world.gateways:
         if name in ("", gateway.name):
             return (
@@ -35,6 +39,9 @@ def gateway_id(world: World, name: str = "") -> str:
                 f"/resourceGroups/{gateway.resource_group or world.resource_group}"
                 f"/providers/Microsoft.ApiManagement/service/{gateway.name}"
             )
+    if name:
+        known = ", ".join(gateway.name for gateway in world.gateways) or "none"
+        raise ValueError(f"no gateway is called '{name}'; the world has: {known}")
     return ""
 
 

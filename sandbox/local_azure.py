@@ -14,6 +14,7 @@ from ssl import SSLContext
 from sandbox import identity
 from sandbox.app_setup import OUTCOME_TOPIC, app_settings, gateway_id, subscribe
 from sandbox.arm import server
+from sandbox.arm.apim import linked
 from sandbox.arm.apim.call import ApimOptions
 from sandbox.arm.apim.provider import ApimProvider
 from sandbox.arm.compose import arm_app
@@ -30,13 +31,14 @@ from sandbox.event_grid.emulator import EventGrid
 from sandbox.event_grid.events import Schema
 from sandbox.event_grid.options import Options as EventGridOptions
 from sandbox.functions_host.process import FunctionsHost, HostOptions, functions_host
-from sandbox.processes import listen
+from sandbox.processes import check_free, listen
 from sandbox.tls import Certificates, ensure_certificates
 from sandbox.tokens import Directory, Identity, issue_token
 from sandbox.world import World
 
 ARM_AUDIENCE = "https://management.azure.com"
 _DAY_S = 24 * 3600
+PORTS = 9  # that a local Azure takes from its port base on
 
 # Made up. The app is a managed identity; people and foreign clients sign in as DEVELOPER.
 APP = Identity("0a0a0a0a-0000-4000-8000-000000000001", "0b0b0b0b-0000-4000-8000-000000000001")
@@ -107,6 +109,9 @@ class LocalAzure:
 @asynccontextmanager
 async def local_azure(options: Options) -> AsyncIterator[LocalAzure]:
     """Run a local Azure until the block ends; all its processes end with this one."""
+    if options.port_base is not None:
+        check_free(options.port_base, PORTS)
+    gateway_id(options.world, options.gateway)
     async with AsyncExitStack() as stack:
         certificates = ensure_certificates(options.tls_dir) if options.tls_dir else None
         yield await _Start(options, stack, _directory(options.world), certificates).all()
@@ -157,7 +162,12 @@ class _Start:
             table=storage.table,
             event_grid=grid.url,
             functions=self.hosts[0].ready.base_url if self.hosts else "",
-            extra={**self._extra(arm, authority), "gateway": gateway, "outcomes": _outcomes(grid)},
+            extra={
+                **self._extra(arm, authority),
+                "gateway": gateway,
+                "storage": storage.connection_string,
+                "outcomes": _outcomes(grid),
+            },
         )
         app = self.hosts[0] if self.hosts else None
         return LocalAzure(endpoints, arm.door, grid, storage, self.options.world, gateway, app)
@@ -189,6 +199,7 @@ class _Start:
                 faults=options.faults,
                 throttle=options.throttle,
                 recorder=Recorder(options.record) if options.record else None,
+                prepare=linked.fetched,
             ),
             extra=(
                 lambda context: ApimProvider(context, options.apim),
@@ -222,6 +233,8 @@ class _Start:
             "clientId": DEVELOPER.client_id,
             "clientSecret": DEVELOPER.secret or "",
             "subscription": self.options.world.subscriptions[0].id,
+            "resourceGroup": self.options.world.resource_group,
+            "identityHeader": self.directory.header,
         }
         if self.certificates is not None:
             found["armTls"] = arm.tls_url or ""

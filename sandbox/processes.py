@@ -106,8 +106,19 @@ def take_ports(count: int, base: int | None = None) -> tuple[int, ...]:
     return tuple(islice((port for port in candidates if _is_free(port)), count))
 
 
+def check_free(base: int, count: int) -> None:
+    """Refuse a block of ports of which some are taken, before anything is started."""
+    taken = [str(port) for port in range(base, base + count) if not _is_free(port)]
+    if taken:
+        raise ValueError(
+            f"ports {base} to {base + count - 1} are needed, but in use: {', '.join(taken)}"
+        )
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # As servers do: connections that ended a moment ago don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:

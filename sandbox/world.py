@@ -45,6 +45,7 @@ from sandbox.arm.errors import ArmError
 from sandbox.arm.ids import ResourcePath
 from sandbox.arm.provider import Principal, Request
 from sandbox.contracts import Json
+from sandbox.file_errors import explain
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -132,7 +133,9 @@ class World(_Strict):
         """
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, OSError) as exc:
+        except ValidationError as exc:
+            raise ValueError(f"world file {path}: {explain(exc)}") from exc
+        except (OSError, UnicodeDecodeError) as exc:
             raise ValueError(f"world file {path}: {exc}") from exc
 
     def catalogue(self) -> Catalogue:

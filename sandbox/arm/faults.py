@@ -58,6 +58,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from sandbox.arm.errors import ArmError, Detail
 from sandbox.arm.provider import Reply, Request, next_link
+from sandbox.file_errors import explain
 
 type Listing = Literal["empty", "half", "empty-page"]
 type Moment = Literal["before", "after"]
@@ -159,8 +160,10 @@ class Faults:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             return cls(TypeAdapter(list[Rule]).validate_python(raw), seed)
-        except (ValidationError, json.JSONDecodeError) as exc:
-            raise ValueError(f"{path}: {exc}") from exc
+        except ValidationError as exc:
+            raise ValueError(f"faults file {path}: {explain(exc)}") from exc
+        except (ValueError, OSError) as exc:
+            raise ValueError(f"faults file {path}: {exc}") from exc
 
     def add(self, match: dict[str, Any], answer: dict[str, Any]) -> None:
         self.rules.append(Rule.model_validate({"match": match, "answer": answer}))

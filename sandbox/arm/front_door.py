@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from sandbox.arm.dispatch import Dispatcher, operation_name
 from sandbox.arm.errors import ArmError
 from sandbox.arm.events import arm_write
 from sandbox.arm.faults import Answer, Faults
-from sandbox.arm.ids import ResourcePath
+from sandbox.arm.ids import RESOURCES, ResourcePath
 from sandbox.arm.journal import Asked, Journal
 from sandbox.arm.latency import Latency
 from sandbox.arm.lro import Operations, Outcome
@@ -42,6 +42,10 @@ _TOO_LARGE = ArmError(
 _EFFECTS = {"PUT", "PATCH", "POST", "DELETE"}
 
 
+async def _unchanged(request: Request) -> Request:
+    return request
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How this local ARM behaves; the defaults are fast, faultless and silent."""
@@ -53,6 +57,8 @@ class Options:
     throttle: Throttle = field(default_factory=Throttle)
     recorder: Recorder | None = None
     retry_after_s: int = 1
+    # What a provider has to fetch before it can answer, as providers themselves never wait.
+    prepare: Callable[[Request], Awaitable[Request]] = _unchanged
 
 
 class FrontDoor:
@@ -74,7 +80,10 @@ class FrontDoor:
         try:
             raw = await http.read()
         except web.HTTPRequestEntityTooLarge:
-            return web.json_response(_TOO_LARGE.render(), status=413)
+            reply = Reply(413, _TOO_LARGE.render())
+            response = _response(http, reply, {})
+            self._record(http, b"", reply, response)
+            return response
         correlation = http.headers.get("x-ms-correlation-request-id") or str(uuid.uuid4())
         request = _request(http, correlation)
         fault = self.faults.pick(http.method, request.path.path)
@@ -89,6 +98,8 @@ class FrontDoor:
             principal = self._authenticate(request)
             request = replace(request, principal=principal)
             limits = self._throttle(request)
+            _refuse_templates(request.path)
+            _check_media_type(http, raw)
             reply = await self._reply(replace(request, body=_parse(raw)), fault)
         except ArmError as error:
             reply = Reply(error.status, error.render(), error.headers)
@@ -135,6 +146,7 @@ class FrontDoor:
     async def _reply(self, request: Request, fault: Answer | None) -> Reply:
         operation = operation_name(self.dispatcher.canonical(request.path), request.method)
         await self._wait(self.options.latency.request_s(operation))
+        request = await self.options.prepare(request)
         if fault is None:
             return self.perform(request)
         if fault.status is not None and not fault.effect:
@@ -220,6 +232,34 @@ def _check_version(request: Request) -> Request:
         400,
         "MissingApiVersionParameter",
         "The api-version query parameter (?api-version=) is required for all requests.",
+    )
+
+
+def _refuse_templates(path: ResourcePath) -> None:
+    """Before the body is read: az sends templates in a dialect that only ARM's own parser takes."""
+    asked = (*path.types, (path.trailing or "").lower())
+    own = path.explicit_provider and path.namespace.lower() == RESOURCES.lower()
+    if own and "deployments" in asked:
+        raise ArmError(
+            400,
+            "NotSupported",
+            "Template deployments are not part of this local Azure; send single requests.",
+        )
+
+
+def _check_media_type(http: web.Request, raw: bytes) -> None:
+    """A body must call itself JSON; curl's own form type is not enough.
+
+    github.com/Azure/azure-cli/issues/10143, github.com/Azure/azure-powershell/issues/6639
+    """
+    named = http.headers.get("Content-Type")
+    if not raw.strip() or http.content_type == "application/json":
+        return
+    raise ArmError(
+        415,
+        "UnsupportedMediaType",
+        f"The content media type '{named or '<null>'}' is not supported. Only 'application/json' "
+        "is supported.",
     )
 
 

@@ -40,6 +40,7 @@ class _Operation:
     done: Callable[[Outcome], None]
     fail_with: ArmError | None
     started: datetime
+    code: str  # the status of the final answer at an ``asyncId`` URL
     status: Literal["InProgress", "Succeeded", "Failed"] = "InProgress"
     outcome: Outcome | None = None
     ended: datetime | None = None
@@ -85,6 +86,7 @@ class Operations:
             done=done,
             fail_with=fail_with,
             started=self.context.clock(),
+            code="201" if reply.is_create or reply.status == 201 else "200",
         )
         self._all[operation.id] = operation
         self.context.locks.acquire(work.locks)
@@ -214,8 +216,6 @@ def _poll_headers(operation: _Operation, first_status: int) -> dict[str, str]:
         return {"Location": result}
     if operation.work.poll == "async-operation":
         return {"Azure-AsyncOperation": status, "Location": result}
-    code = operation.request.query.get("asyncCode", str(first_status if first_status != 202 else 0))
-    code = code if code != "0" else ("201" if request.method == "PUT" else "200")
     own = f"{request.base_url}{request.path.url_path}?{version}"
-    headers = {"Location": f"{own}&asyncId={operation.id}&asyncCode={code}"}
+    headers = {"Location": f"{own}&asyncId={operation.id}&asyncCode={operation.code}"}
     return headers if first_status == 202 else {**headers, "Azure-AsyncOperation": status}

@@ -163,16 +163,14 @@ class Provider(Protocol):
     def handle(self, request: Request) -> Reply: ...
 
 
-def check_if_match(request: Request, entry: Entry | None, *, required: bool = False) -> None:
+def check_if_match(request: Request, entry: Entry | None) -> None:
     """Refuse a write whose ``If-Match`` does not name the current version.
 
     ``*`` and a list of tags are RFC 9110 section 13.1.1. Some clients send the tag without quotes,
-    so quotes are ignored. That a missing header is answered 428 is UNVERIFIED.
+    so quotes are ignored. Without the header there is no condition.
     """
     header = request.headers.get("If-Match")
     if header is None:
-        if required:
-            raise ArmError(428, "PreconditionRequired", "The If-Match header is required.")
         return
     if header.strip() == "*":
         if entry is None:

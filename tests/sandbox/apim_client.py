@@ -12,6 +12,7 @@ from azure.mgmt.apimanagement.aio import ApiManagementClient
 from sandbox.arm.apim.call import ApimOptions
 from sandbox.arm.apim.provider import ApimProvider
 from sandbox.arm.compose import arm_app
+from sandbox.arm.front_door import Options
 from sandbox.arm.provider import Context
 from sandbox.arm.server import serve
 from sandbox.world import SUBSCRIPTION, World
@@ -70,7 +71,7 @@ class Apim:
 
 @asynccontextmanager
 async def local_apim(
-    options: ApimOptions | None = None, sku: str = "Developer"
+    options: ApimOptions | None = None, sku: str = "Developer", *, arm: Options | None = None
 ) -> AsyncIterator[Apim]:
     world = World.model_validate({"accounts": [], "gateways": [{"name": SERVICE, "sku": sku}]})
     chosen = options or ApimOptions(api_put_shape="inline")
@@ -78,7 +79,10 @@ async def local_apim(
     def make(context: Context) -> ApimProvider:
         return ApimProvider(context, chosen)
 
-    async with serve(arm_app(world, extra=[make])) as serving, ClientSession() as session:
+    async with (
+        serve(arm_app(world, options=arm, extra=[make])) as serving,
+        ClientSession() as session,
+    ):
         yield Apim(Arm(serving.base_url, serving.door, session))
 
 

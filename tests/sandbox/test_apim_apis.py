@@ -135,7 +135,7 @@ async def test_the_shape_of_an_api_put_follows_the_api_version(
         door = apim.arm.door
         door.operations.hold("apis/write")
 
-        started = await apim.put("apis/echo", API, version=version)
+        started = await apim.put("apis/echo", an_import(a_document("one")), version=version)
         location = started.headers["Location"]
         waiting = await apim.get(location)
         unseen = await apim.get("apis/echo")

@@ -136,12 +136,15 @@ def test_bodies_of_get_are_dropped_and_of_post_kept() -> None:
     ("servers", "expected"),
     [
         ([], None),
-        (["http://a.test"], None),
+        (["/relative"], None),
+        (["/relative", "http://a.test"], "http://a.test"),
         (["http://a.test", "https://b.test/", "https://c.test"], "https://b.test"),
         (["https://{endpoint}/openai"], "https://{endpoint}/openai"),
     ],
 )
-def test_the_first_https_server_wins(servers: list[str], expected: str | None) -> None:
+def test_the_first_https_server_wins_then_the_first_of_all(
+    servers: list[str], expected: str | None
+) -> None:
     document = a_document(servers=[{"url": url} for url in servers])
 
     assert import_document(document, "openapi+json").service_url == expected
@@ -205,7 +208,7 @@ paths:
         (a_document(openapi="3.2.0"), "openapi", "'3.2.0' is not supported"),
         (a_document(), "swagger-json", "'3.0.1' is not supported"),
         ('{"swagger": "2.0"}', "openapi", "'2.0' is not supported"),
-        (a_document(), "openapi-link", "fetches nothing"),
+        (a_document(), "openapi-link", "this machine alone"),
         (a_document(), "wsdl", "not supported by this local service"),
         (a_document(info={}), "openapi", "The field 'title' in 'info' object is REQUIRED"),
         (a_document(paths=None), "openapi", "The field 'paths' in 'document' object is REQUIRED"),

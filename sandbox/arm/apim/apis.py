@@ -12,6 +12,7 @@ from sandbox.arm.apim.entities import (
     check_put_precondition,
     contract,
     drafted,
+    is_early,
     patch,
     pending,
     properties_of,
@@ -29,6 +30,7 @@ from sandbox.contracts import Json
 _DEFAULT_KEYS = {"header": "Ocp-Apim-Subscription-Key", "query": "subscription-key"}
 _REQUEST_ONLY = ("format", "value", "wsdlSelector", "translateRequiredQueryParameters")
 _OWN = ("apiRevision", "isCurrent", "apiVersion")  # of a revision or version, never inherited
+_COMMON = ("displayName", "description", "path")  # of all revisions
 _COPIED = ("operations", "policies", "schemas", "tags", "diagnostics")
 
 
@@ -37,7 +39,7 @@ def put_api(call: Call) -> Reply:
     check_put_precondition(call)
     request = properties_of(call)
     draft = _checked(call, request)
-    shape = _shape(call)
+    shape = _shape(call, request)
     if shape == "inline":
         return _finish(call, request)
     status = 200 if call.entry else 201
@@ -50,7 +52,7 @@ def put_api(call: Call) -> Reply:
     )
     if shape == "accepted":
         return Reply(202, long_running=work, is_create=status == 201)
-    body = pending(call, draft.properties)
+    body = pending(call, _show(call, draft.properties))
     return Reply(status, body, long_running=work, is_create=status == 201)
 
 
@@ -62,11 +64,11 @@ def patch_api(call: Call) -> Reply:
 
 
 def delete_api(call: Call) -> Reply:
-    """202 with a Location from 2024-05-01 on, 200 before (azure-rest-api-specs)."""
+    """202 with a Location from 2024-05-01 on (azure-rest-api-specs), 200 before (azure-cli)."""
     entry = call.entry
     if entry is None:
         return Reply(204)
-    check_if_match(call.request, entry, required=True)
+    check_if_match(call.request, entry)
     victims = _victims(call, entry)
 
     def finish() -> Reply:
@@ -75,7 +77,7 @@ def delete_api(call: Call) -> Reply:
                 remove(call, APIS, victim)
         return Reply(200)
 
-    if call.request.api_version < "2024":
+    if is_early(call):
         return finish()
     locks = (lock_key(call.path),)
     return Reply(
@@ -101,11 +103,13 @@ def check_unlocked(call: Call) -> None:
         )
 
 
-def _shape(call: Call) -> str:
+def _shape(call: Call, request: Json) -> str:
     shape = call.options.api_put_shape
     if shape != "by-version":
         return shape
-    return "accepted" if call.request.api_version < "2024" else "async"
+    if not is_early(call):
+        return "async"
+    return "accepted" if has_document(request) else "inline"
 
 
 def _victims(call: Call, entry: Entry) -> list[Entry]:
@@ -140,6 +144,7 @@ def _finish(call: Call, request: Json) -> Reply:
     if imported is not None:
         imported.write(call)
     entry = call.context.store.get(entry.id) or entry
+    _share(call, entry)
     reply = contract(call, APIS, entry)
     return Reply(201 if created else 200, reply, {"ETag": entry.etag})
 
@@ -254,7 +259,10 @@ def _show(call: Call, properties: Json) -> Json:
     """``expandApiVersionSet`` adds the set; ``export`` would be a link to a file in the cloud."""
     query = call.request.query
     if query.get("export", "").lower() == "true":
-        raise ArmError(501, "NotImplemented", "Export is not part of this local API Management.")
+        raise ArmError(400, "NotSupported", "Export is not part of this local API Management.")
+    if not properties["isCurrent"]:
+        # Only the current revision says which it is (azure-cli, recordings/test_apim_api.yaml).
+        properties = {k: v for k, v in properties.items() if k != "isCurrent"}
     set_id = _set_id(properties)
     version_set = call.find("apiVersionSets", set_id) if set_id else None
     if version_set is None or query.get("expandApiVersionSet", "").lower() != "true":
@@ -264,8 +272,32 @@ def _show(call: Call, properties: Json) -> Json:
     return {**properties, "apiVersionSet": {"id": version_set.id, "name": name, **shown}}
 
 
+def _share(call: Call, entry: Entry, _: bool = False) -> None:
+    """Name, description and path of the current revision are those of the others too.
+
+    Seen in Azure/azure-cli, recordings/test_apim_api.yaml: PATCH of ``api-id``, then GET of
+    ``api-id;rev=2``, which keeps its own serviceUrl, protocols and key names.
+    """
+    mine = entry.body["properties"]
+    if not mine["isCurrent"]:
+        return
+    common = {name: mine.get(name) for name in _COMMON}
+    for other in revisions_of(call, entry.name):
+        theirs = other.body["properties"]
+        if other.id != entry.id and theirs != {**theirs, **common}:
+            call.put(ResourcePath.parse(other.id), {**theirs, **common})
+
+
 def _deleted(call: Call, entry: Entry) -> None:
     forget(call, entry)
+
+
+def _in_list(properties: Json) -> Json:
+    """A list leaves out what only a GET of the one API shows.
+
+    Azure/azure-cli, recordings/test_apim_api.yaml and .../test_apim_api_revision.yaml
+    """
+    return {**properties, "authenticationSettings": None, "subscriptionKeyParameterNames": None}
 
 
 APIS = Kind(
@@ -302,6 +334,8 @@ APIS = Kind(
     ),
     defaults={"subscriptionRequired": True, "protocols": ["https"], "type": "http"},
     prepare=_prepare,
+    written=_share,
     deleted=_deleted,
     show=_show,
+    show_in_list=_in_list,
 )

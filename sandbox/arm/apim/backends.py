@@ -18,7 +18,8 @@ from sandbox.arm.store import Entry
 from sandbox.contracts import Json
 
 _MAX_MEMBERS = 30
-_URL = re.compile(r"^(https?|wss?)://[^\s/]+|^https://management\.azure\.com/", re.IGNORECASE)
+# ``fabric:/app/service``: example ApiManagementCreateBackendServiceFabric in azure-rest-api-specs
+_URL = re.compile(r"^(https?|wss?)://[^\s/]+|^fabric:/", re.IGNORECASE)
 
 
 def _prepare(draft: Draft) -> Draft:

@@ -23,8 +23,10 @@ class ApimOptions:
     - ``inline``: 201 or 200 with the finished API
     - ``async``: 201 or 200, "InProgress", with Azure-AsyncOperation and Location
     - ``accepted``: 202, no body, Location with an asyncId
-    - ``by-version``: ``accepted`` before 2024 (github.com/hashicorp/terraform-provider-azurerm/
-      issues/24379), from then on ``async`` as azure-rest-api-specs has it (UNVERIFIED in reality)
+    - ``by-version``: before 2024 ``accepted`` for an import and ``inline`` for everything else
+      (Azure/azure-cli, recordings/test_apim_api.yaml; github.com/hashicorp/
+      terraform-provider-azurerm/issues/24379), from then on ``async`` as azure-rest-api-specs has
+      it (UNVERIFIED in reality)
     """
 
     api_put_shape: PutShape = "by-version"

@@ -1,9 +1,11 @@
 """Create, read, update, delete and list for every kind of entity, from one row per kind.
 
 ETags (documented unless marked): every entity has one, shown as a header of GET, HEAD and PUT and
-never inside lists; PUT takes ``If-Match`` or does without (azure-cli and apiops send none); PATCH
-and DELETE require it; ``*`` means unconditionally, also for a PUT that creates. ``If-None-Match``
-is in no specification of this provider and is ignored (UNVERIFIED).
+never inside lists; ``*`` means unconditionally, also for a PUT that creates. The reference calls
+``If-Match`` required for PATCH and DELETE, yet Microsoft's own tools leave it out and work: DELETE
+in Azure/apiops (src/common/Http.cs) and Azure/apiops-cli (src/clients/apim-client.ts), PATCH of a
+backend in Azure-Samples/AI-Gateway (labs/session-awareness). So without it nothing is checked.
+``If-None-Match`` is in no specification of this provider and is ignored (UNVERIFIED).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -62,6 +64,7 @@ class Kind:
     check_delete: Callable[[Call, Entry], None] = lambda *_: None
     deleted: Callable[[Call, Entry], None] = lambda *_: None
     show: Callable[[Call, Json], Json] = lambda _, properties: properties
+    show_in_list: Callable[[Json], Json] = lambda properties: properties
     slow: bool = False  # PUT is a long-running operation
 
     @property
@@ -114,10 +117,13 @@ def put(call: Call, kind: Kind) -> Reply:
 def patch(call: Call, kind: Kind) -> Reply:
     """RFC 7396 over what GET shows plus what it hides."""
     entry = existing(call, kind)
-    check_if_match(call.request, entry, required=True)
+    check_if_match(call.request, entry)
     before = {**entry.copy_body()["properties"], **entry.hidden}
     merged = merge_patch(before, known(kind.fields, properties_of(call)))
-    return _stored(call, kind, kind.prepare(drafted(call, kind, merged)))
+    draft = kind.prepare(drafted(call, kind, merged))
+    if kind.slow and is_early(call):
+        return _put_slowly(call, kind, draft)
+    return _stored(call, kind, draft)
 
 
 def delete(call: Call, kind: Kind) -> Reply:
@@ -125,7 +131,7 @@ def delete(call: Call, kind: Kind) -> Reply:
     entry = call.entry
     if entry is None:
         return Reply(204)
-    check_if_match(call.request, entry, required=True)
+    check_if_match(call.request, entry)
     kind.check_delete(call, entry)
     remove(call, kind, entry)
     return Reply(200)
@@ -139,7 +145,7 @@ def remove(call: Call, kind: Kind, entry: Entry) -> None:
 def listed(call: Call, kind: Kind, entries: Iterable[Entry]) -> Reply:
     """One page: ``value``, the ``count`` of all, and ``nextLink`` when there is more."""
     items = [contract(call, kind, entry) for entry in entries]
-    return page(call, items)
+    return page(call, [{**it, "properties": kind.show_in_list(it["properties"])} for it in items])
 
 
 def page(call: Call, items: list[Json]) -> Reply:
@@ -193,6 +199,16 @@ def _stored(call: Call, kind: Kind, draft: Draft) -> Reply:
     return Reply(201 if created else 200, contract(call, kind, entry), {"ETag": entry.etag})
 
 
+def is_early(call: Call) -> bool:
+    """Api-versions before 2024 answer long-running writes with an empty 202 and a Location.
+
+    Azure/azure-cli, src/azure-cli/azure/cli/command_modules/apim/tests/latest/recordings:
+    test_apim_named_value.yaml, test_apim_api.yaml (2021-08-01). There is no Retry-After then, here
+    there is one, so that nobody waits for 30 s.
+    """
+    return call.request.api_version < "2024"
+
+
 def _put_slowly(call: Call, kind: Kind, draft: Draft) -> Reply:
     """The first answer says InProgress; the entity is there when the operation is done.
 
@@ -203,8 +219,10 @@ def _put_slowly(call: Call, kind: Kind, draft: Draft) -> Reply:
         return _stored(call, kind, draft)
 
     status = 200 if call.entry else 201
-    body = pending(call, kind.show(call, draft.properties))
     work = LongRunning(f"{call.path.type}/write", finish, poll="async-id")
+    if is_early(call):
+        return Reply(202, long_running=work, is_create=status == 201)
+    body = pending(call, kind.show(call, draft.properties))
     return Reply(status, body, long_running=work, is_create=status == 201)
 
 

@@ -6,6 +6,7 @@ Rules: learn.microsoft.com/azure/api-management/api-management-api-import-restri
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from sandbox.arm.apim.openapi_document import (
@@ -231,8 +232,10 @@ def _responses(document: OpenApiDocument, operation: Json) -> list[Json]:
 
 
 def _service_url(document: OpenApiDocument) -> str | None:
-    """The first HTTPS server wins; without one there is none.
+    """The first HTTPS server wins, without one the first of all.
 
+    learn.microsoft.com/azure/api-management/api-management-api-import-restrictions; an http one is
+    kept in Azure/azure-cli, recordings/test_apim_api.yaml (``http://petstore.swagger.io/v1``).
     A templated URL is kept as it stands (UNVERIFIED: Azure/azure-rest-api-specs#24450 saw it
     refused, Microsoft's AI samples import such documents).
     """
@@ -240,7 +243,9 @@ def _service_url(document: OpenApiDocument) -> str | None:
     urls = [str(mapping(s).get("url", "")) for s in objects(servers)]
     if document.version == "2" and not urls:
         return _swagger_url(document.root)
-    return next((u.rstrip("/") for u in urls if u.lower().startswith("https://")), None)
+    absolute = [url.rstrip("/") for url in urls if re.match("https?://", url, re.IGNORECASE)]
+    secure = (url for url in absolute if url.lower().startswith("https://"))
+    return next(chain(secure, absolute), None)
 
 
 def _swagger_url(root: Json) -> str | None:

@@ -118,8 +118,8 @@ def _classify(root: Any, family: str) -> OpenApiDocument:
 def _unsupported(content_format: str) -> str:
     if "link" in content_format:
         return (
-            f"Format '{content_format}' needs the document to be reachable from the service; "
-            "this local service fetches nothing. Send the document inline."
+            f"Format '{content_format}' needs the document to be reachable from the service, and "
+            "this local service reaches this machine alone. Send the document inline."
         )
     return f"Format '{content_format}' is not supported by this local service."
 

@@ -50,7 +50,7 @@ def canonical(call: Call, properties: Json) -> str:
     scope = _SCOPES["/".join(call.path.types)]
     name = str(properties.get("format", "xml")).lower()
     if name not in _FORMATS:
-        raise invalid("format", f"Format '{name}' is not supported: this service fetches nothing.")
+        raise invalid("format", f"Format '{name}' reaches only documents on this machine.")
     value = properties["value"]
     limit = size_limit(call.tier, scope)
     if len(value.encode()) > limit:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from sandbox.arm.apim import entities
+from sandbox.arm.apim import absent, entities
 from sandbox.arm.apim.apis import APIS, check_unlocked, delete_api, patch_api, put_api
 from sandbox.arm.apim.backends import BACKENDS, reconnect
 from sandbox.arm.apim.call import ApimOptions, Call
@@ -37,6 +37,7 @@ from sandbox.arm.apim.simple_entities import SIMPLE_KINDS
 from sandbox.arm.apim.subscriptions import (
     SUBSCRIPTIONS,
     list_of_product,
+    list_of_user,
     list_secrets,
     regenerate_primary,
     regenerate_secondary,
@@ -46,7 +47,12 @@ from sandbox.arm.provider import Context, Reply, Request
 
 type Action = Callable[[Call], Reply]
 
+# Older ones were retired: learn.microsoft.com/azure/api-management/breaking-changes/
+# api-version-retirement-sep-2023
 API_VERSIONS = (
+    "2021-08-01",
+    "2021-12-01-preview",
+    "2022-04-01-preview",
     "2022-08-01",
     "2022-09-01-preview",
     "2023-03-01-preview",
@@ -79,6 +85,7 @@ _LISTS: Mapping[str, Action] = {
     "service/apis/revisions": list_revisions,
     "service/apis/products": products_of,
     "service/products/subscriptions": list_of_product,
+    "service/users/subscriptions": list_of_user,
 }
 _ACTIONS: Mapping[str, Action] = {
     "service/policyfragments/listreferences": list_references,
@@ -119,7 +126,7 @@ class ApimProvider:
     def resource_types(self) -> Mapping[str, Sequence[str]]:
         views = (f"service/{association.view}" for association in ASSOCIATIONS)
         kinds = (kind.path for kind in _KINDS.values())
-        paths = ("service", *kinds, *views, *_LISTS, "service/workspaces", _NAME_CHECK)
+        paths = ("service", *kinds, *views, *_LISTS, *absent.TYPES, _NAME_CHECK)
         return dict.fromkeys(paths, API_VERSIONS)
 
     def handle(self, request: Request) -> Reply:
@@ -130,11 +137,13 @@ class ApimProvider:
                 return check_name(request, self._context.store)
             if request.method == "GET" and trailing == "service":
                 return list_services(request, self._context.store)
+            if (none := absent.subscription_list(request)) is not None:
+                return none
             raise _not_allowed(request)
         call = Call(request, resolve(path, self._context), self._context, self._options)
         if path.types == ("service",) and not trailing:
             return _chosen(_SERVICE, call)(call)
-        _refuse_workspaces(call)
+        absent.refuse_workspaces(call)
         if call.context.store.get(call.root.id) is None:
             return read_service(call)
         seed(call)
@@ -146,6 +155,8 @@ class ApimProvider:
     def _entity(self, call: Call, type_path: str, trailing: str) -> Reply:
         method = call.request.method
         whole = f"{type_path}/{trailing}" if trailing else type_path
+        if absent.is_absent(whole):
+            return absent.answer(call)
         if method == "POST":
             return _chosen(_ACTIONS, call, whole)(call)
         if trailing:
@@ -208,16 +219,6 @@ def _check_parent(call: Call) -> None:
 def _check_parent_exists(call: Call) -> None:
     if len(call.path.pairs) > 1 and call.entry is None:
         raise entities.missing(_KINDS["/".join(call.path.types)])
-
-
-def _refuse_workspaces(call: Call) -> None:
-    path = call.path
-    if "workspaces" in (*path.types[1:2], (path.trailing or "").lower()):
-        raise ArmError(
-            400,
-            "WorkspacesNotSupported",
-            "Workspaces are not part of this local API Management; use the service itself.",
-        )
 
 
 def _chosen(table: Mapping[str, Action], call: Call, key: str | None = None) -> Action:

@@ -53,20 +53,24 @@ def revisions_of(call: Call, name: str) -> list[Entry]:
 
 def list_revisions(call: Call) -> Reply:
     """GET apis/{id}/revisions: contracts of their own, not entities."""
-    return page(call, [_revision(e) for e in revisions_of(call, call.path.name)])
+    reply = page(call, [_revision(e) for e in revisions_of(call, call.path.name)])
+    return replace(reply, body={**reply.body, "nextLink": reply.body.get("nextLink")})
 
 
 def _revision(entry: Entry) -> Json:
+    """Shape: Azure/azure-cli, recordings/test_apim_api_revision.yaml."""
     properties = entry.body["properties"]
     number = properties["apiRevision"]
-    base = split(entry.name)[0]
+    full = f"{split(entry.name)[0]};rev={number}"
+    url = f"/{properties['path']}"
     contract: Json = {
-        "apiId": f"/apis/{base};rev={number}",
+        "id": f"/apis/{full}/revisions/{full}",
+        "apiId": f"/apis/{full}",
         "apiRevision": number,
         "createdDateTime": entry.created_at.isoformat(),
         "updatedDateTime": entry.modified_at.isoformat(),
         "description": properties.get("apiRevisionDescription"),
-        "privateUrl": f"/{properties['path']};rev={number}",
+        "privateUrl": url if properties["isCurrent"] else f"{url};rev={number}",
         "isOnline": True,
         "isCurrent": properties["isCurrent"],
     }

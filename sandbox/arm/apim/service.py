@@ -41,14 +41,14 @@ def put_service(call: Call) -> Reply:
     problems = list(_problems(call.path.name, body))
     if problems:
         raise validation_error(*problems)
-    return _save(call, body)
+    return _save(call, body, 200)
 
 
 def patch_service(call: Call) -> Reply:
     if call.entry is None:
         raise not_found(f"{call.path.type}/{call.path.name}", call.path.resource_group)
     check_if_match(call.request, call.entry)
-    return _save(call, merge_patch(call.entry.copy_body(), call.request.json()))
+    return _save(call, merge_patch(call.entry.copy_body(), call.request.json()), 202)
 
 
 def delete_service(call: Call) -> Reply:
@@ -173,7 +173,8 @@ def completed(call: Call, body: Json) -> Json:
     }
 
 
-def _save(call: Call, body: Json) -> Reply:
+def _save(call: Call, body: Json, update_status: int) -> Reply:
+    """A create answers 201, a PUT over it 200 and a PATCH 202 (azure-rest-api-specs)."""
     done = completed(call, body)
     created = call.entry is None
     state = "Created" if created else "Updating"
@@ -188,7 +189,7 @@ def _save(call: Call, body: Json) -> Reply:
         return Reply(200, _contract(final), {"ETag": final.etag})
 
     work = LongRunning(_OPERATION, finish, poll="location")
-    status = 201 if created else 202
+    status = 201 if created else update_status
     return Reply(status, _contract(entry), long_running=work, is_create=created)
 
 

@@ -93,6 +93,14 @@ def list_of_product(call: Call) -> Reply:
     return listed(call, SUBSCRIPTIONS, of_scope(call, call.path.id))
 
 
+def list_of_user(call: Call) -> Reply:
+    """GET users/{u}/subscriptions."""
+    user = call.path.id.lower()
+    members = call.members("subscriptions")
+    owned = [e for e in members if (e.body["properties"].get("ownerId") or "").lower() == user]
+    return listed(call, SUBSCRIPTIONS, owned)
+
+
 SUBSCRIPTIONS = Kind(
     path="service/subscriptions",
     label="Subscription",

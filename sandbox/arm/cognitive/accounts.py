@@ -41,7 +41,7 @@ class Accounts:
     context: Context
 
     def get(self, request: Request) -> Reply:
-        return Reply(body=render(self.entry(request.path)))
+        return shown(self.entry(request.path))
 
     def head(self, request: Request) -> Reply:
         # learn.microsoft.com/rest/api/resources/resources/check-existence-by-id: 204 or 404
@@ -136,7 +136,7 @@ class Accounts:
             current = self.context.store.get(path.id)
             if current is None:
                 raise not_found(f"{TYPE}/{path.name}", path.resource_group)
-            return Reply(200, render(self._set_state(current, "Succeeded")))
+            return shown(self._set_state(current, "Succeeded"))
 
         def fail() -> None:
             current = self.context.store.get(path.id)
@@ -144,9 +144,9 @@ class Accounts:
                 self._set_state(current, "Failed")
 
         work = LongRunning(f"{TYPE}/write", finish, locks=(path.key,), fail=fail)
-        # 201 with a body and polling headers; 200 on update (spec accepts 200, 201, 202; which one
-        # the service sends when is UNVERIFIED)
-        return Reply(200 if have else 201, render(entry), long_running=work)
+        # 201 "Creating" with a body, an ETag and polling headers: Azure/azure-cli, recordings/
+        # test_cognitiveservices_deployment.yaml. 200 on update (spec accepts 200, 201, 202).
+        return shown(entry, 200 if have else 201, work)
 
     def _stored(self, request: Request, body: Json, have: Entry | None) -> Json:
         path, now = request.path, self.context.clock()
@@ -178,7 +178,7 @@ class Accounts:
                 "endpoints": endpoints_of(kind, subdomain, location),
                 "internalId": own.get("internalId") or uuid.uuid4().hex,
                 "dateCreated": own.get("dateCreated") or timestamp(now),
-                "provisioningState": "Accepted",
+                "provisioningState": "Accepted" if have else "Creating",
             },
         }
 
@@ -219,3 +219,8 @@ class Accounts:
 
 def render(entry: Entry) -> Json:
     return {**entry.body, "etag": entry.etag}
+
+
+def shown(entry: Entry, status: int = 200, work: LongRunning | None = None) -> Reply:
+    """One resource as the answer, with its ETag in the body and as a header."""
+    return Reply(status, render(entry), {"ETag": entry.etag}, long_running=work)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.arm.cognitive.accounts import render, shown
 from sandbox.arm.cognitive.busy import refuse_if_busy
 from sandbox.arm.cognitive.catalogue import Catalogue, Model
 from sandbox.arm.errors import ArmError, not_found
@@ -31,6 +32,7 @@ _SKUS = (
     *("ProvisionedManaged", "GlobalProvisionedManaged", "DataZoneProvisionedManaged"),
     *("GlobalBatch", "DataZoneBatch", "DeveloperTier", "Developer"),
 )
+_OFFICIAL = {name.lower(): name for name in _SKUS}
 _READ_ONLY = {"provisioningState", "capabilities", "rateLimits", "currentCapacity"}
 
 
@@ -41,7 +43,7 @@ class Deployments:
     quotas: Mapping[str, int] = field(default_factory=dict)  # "Standard.gpt-4o" -> capacity
 
     def get(self, request: Request) -> Reply:
-        return Reply(body=render(self._entry(request.path)))
+        return shown(self._entry(request.path))
 
     def head(self, request: Request) -> Reply:
         self._entry(request.path)
@@ -99,7 +101,7 @@ class Deployments:
                 "InvalidResourceProperties",
                 f"The specified SKU '{entry.body['sku']['name']}' can't be paused or resumed.",
             )
-        return Reply(body=render(self._set(entry, deploymentState=state)))
+        return shown(self._set(entry, deploymentState=state))
 
     def _entry(self, path: ResourcePath) -> Entry:
         entry = self.context.store.get(path.id)
@@ -126,7 +128,7 @@ class Deployments:
         entry = self.context.store.put(path, stored, now=self.context.clock())
 
         def finish() -> Reply:
-            return Reply(200, render(self._set(self._entry(path), provisioningState="Succeeded")))
+            return shown(self._set(self._entry(path), provisioningState="Succeeded"))
 
         def fail() -> None:
             current = self.context.store.get(path.id)
@@ -134,7 +136,7 @@ class Deployments:
                 self._set(current, provisioningState="Failed")
 
         work = LongRunning(f"{TYPE}/write", finish, locks=(account.key,), fail=fail)
-        return Reply(status, render(entry), long_running=work)
+        return shown(entry, status, work)
 
     def _stored(
         self, request: Request, body: Json, have: Entry | None, model: Model, sku: Json
@@ -214,23 +216,22 @@ class Deployments:
         return self.context.store.put(ResourcePath.parse(entry.id), body, now=self.context.clock())
 
 
-def render(entry: Entry) -> Json:
-    return {**entry.body, "etag": entry.etag}
-
-
 def _sku(body: Json, model: Model) -> Json:
     """The sku, with a capacity that some clients send as a string turned into a number."""
     given = body.get("sku") or {}
     # Deprecated predecessor, still in the spec: properties.scaleSettings
     scale = object_of(object_of(body, "properties"), "scaleSettings")
-    name = given.get("name") or scale.get("scaleType")
+    asked = str(given.get("name") or scale.get("scaleType") or "")
+    # Some write "standard" (learn.microsoft.com/azure/ai-foundry/openai/how-to/fine-tuning-deploy);
+    # that the answer has the official casing is UNVERIFIED.
+    name = _OFFICIAL.get(asked.lower())
     capacity = given.get("capacity", scale.get("capacity", 1))
-    if name not in _SKUS:
+    if name is None:
         # github.com/thunderbug1/LibreChatAzureDeployment/issues/5
         raise ArmError(
             400,
             "InvalidResourceProperties",
-            f"The specified SKU '{name or ''}' of account deployment is not supported by the model "
+            f"The specified SKU '{asked}' of account deployment is not supported by the model "
             f"'{model.name}' version: '{model.version}'.",
         )
     if isinstance(capacity, str) and capacity.isdecimal():

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.arm.cognitive import deleted
+from sandbox.arm.cognitive import deleted, usages
 from sandbox.arm.cognitive.accounts import Accounts
 from sandbox.arm.cognitive.catalogue import Catalogue, render
 from sandbox.arm.cognitive.deployments import Deployments
+from sandbox.arm.dispatch import LOCATIONS
 from sandbox.arm.errors import ArmError
 from sandbox.arm.provider import Context, Reply, Request, paged
 
@@ -23,6 +24,7 @@ _TYPES = (
     *("accounts/usages", "accounts/skus", "accounts/privateEndpointConnections"),
     *("accounts/projects", "deletedAccounts", "locations/models", "locations/usages"),
     *("locations/resourceGroups/deletedAccounts", "checkDomainAvailability"),
+    *("skus", "operations"),
 )
 
 
@@ -61,6 +63,28 @@ class CognitiveServices:
         kind = "AIServices" if in_location else None
         return paged(request, [render(it, kind=kind) for it in self.catalogue.models], 500)
 
+    def list_usages(self, request: Request) -> Reply:
+        return usages.list_usages(self.context, self.catalogue, self.quotas, request)
+
+    def list_skus(self, _request: Request) -> Reply:
+        """GET skus: which kinds of account there are, and where (spec: ResourceSkus_List)."""
+        return Reply(
+            body={
+                "value": [
+                    {
+                        "resourceType": "accounts",
+                        "name": "S0",
+                        "tier": "Standard",
+                        "kind": kind,
+                        "locations": [location.upper()],
+                        "restrictions": [],
+                    }
+                    for kind in ("OpenAI", "AIServices")
+                    for location in LOCATIONS
+                ]
+            }
+        )
+
     def empty(self, _request: Request) -> Reply:
         return Reply(body={"value": []})
 
@@ -86,7 +110,7 @@ _ROUTES: dict[tuple[str, str], _Handler] = {
     ("GET", "accounts/models"): CognitiveServices.list_models,
     ("GET", "locations/models"): CognitiveServices.list_models,
     ("GET", "accounts/usages"): CognitiveServices.empty,
-    ("GET", "locations/usages"): CognitiveServices.empty,
+    ("GET", "locations/usages"): CognitiveServices.list_usages,
     ("GET", "accounts/skus"): CognitiveServices.empty,
     ("GET", "accounts/projects"): CognitiveServices.empty,
     ("GET", "accounts/privateendpointconnections"): CognitiveServices.empty,
@@ -100,6 +124,8 @@ _ROUTES: dict[tuple[str, str], _Handler] = {
     ("POST", f"{_MANY}/pause"): lambda it, request: it.deployments.pause(request),
     ("POST", f"{_MANY}/resume"): lambda it, request: it.deployments.resume(request),
     ("GET", f"{_MANY}/skus"): lambda it, request: it.deployments.list_skus(request),
+    ("GET", "skus"): CognitiveServices.list_skus,
+    ("GET", "operations"): CognitiveServices.empty,
     ("GET", "deletedaccounts"): lambda it, request: deleted.list_deleted(it.context, request),
     ("GET", _GRAVE): lambda it, request: deleted.get_deleted(it.context, request),
     ("DELETE", _GRAVE): lambda it, request: deleted.purge(it.context, request),
