@@ -24,16 +24,15 @@ ignored: Counter[str] = Counter()  # by reason, since this process started
 @bp.function_name("deployment_events")
 @bp.event_grid_trigger(arg_name="event")
 async def deployment_events(event: str) -> None:
-    app = wiring.app()
     try:
-        hint = read_event(event, subscriptions=frozenset(app.settings.watched))
+        hint = read_event(event, subscriptions=frozenset(wiring.settings().watched))
     except InvalidEvent as exc:
         _ignore(exc.reason, str(exc))
         return
     with logs.log_context(
         event_id=hint.event_id, correlation=hint.correlation_id, unit=hint.unit.arm_id
     ):
-        if not await app.intake.event(hint.unit, hint.cause):
+        if not await wiring.intake().event(hint.unit, hint.cause):
             _ignore("replayed", "this event was already dealt with")
             return
         logs.info(

@@ -81,5 +81,6 @@ def _invalid_body(exc: ValidationError) -> HttpError:
         HTTPStatus.BAD_REQUEST,
         "InvalidBody",
         "; ".join(problems),
-        'Send one of {"deployment": "<resource id>"}, {"account": "<resource id>"}, {"all": true}.',
+        'Send one of {"deployment": "<resource id>"}, {"account": "<resource id>"}, {"all": true}; '
+        '"allow_removals": true may go with it.',
     )

@@ -20,7 +20,7 @@ bp = func.Blueprint()
 class ReimportBody(BaseModel):
     """What to look at: exactly one of the three."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     deployment: str | None = None
     account: str | None = None
@@ -45,7 +45,7 @@ async def reimport(req: func.HttpRequest) -> func.HttpResponse:
     run_id = uuid4().hex
     now = datetime.now(UTC)
     for unit in units:  # before the mark, or it could overwrite what the run says at its end
-        await app.state.record(Run((run_id,), unit, RunStatus.QUEUED, started=now))
+        await app.state.record_run(Run((run_id,), unit, RunStatus.QUEUED, started=now))
     cause = Cause(run_id=run_id, full=True, go_ahead=body.allow_removals)
     await app.intake.all(units, cause)
     url = f"{req.url.partition('/reimport')[0]}/runs/{run_id}"

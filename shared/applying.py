@@ -32,14 +32,16 @@ class Applier:
         done: list[AppliedChange] = []
         for _, level in groupby(plan, key=lambda change: change.level):
             failed = {item.change.path: item for item in done if item.status not in _STANDS}
-            done += await asyncio.gather(
+            results = await asyncio.gather(
                 *(
                     _given(withheld[change.path])
                     if change.path in withheld
                     else self._one(change, failed, until)
                     for change in level
-                )
+                ),
+                return_exceptions=True,  # whatever one meets, its neighbours come to their end
             )
+            done += [_or_raise(result) for result in results]
             if any(item.status is ChangeStatus.STALE for item in done):
                 break
         return tuple(done)
@@ -71,6 +73,12 @@ class Applier:
         except TerminalError as exc:
             return AppliedChange(change, ChangeStatus.REJECTED, str(exc))
         return AppliedChange(change, ChangeStatus.APPLIED)
+
+
+def _or_raise(result: AppliedChange | BaseException) -> AppliedChange:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 async def _given(item: AppliedChange) -> AppliedChange:

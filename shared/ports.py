@@ -14,11 +14,14 @@ from shared.core.single_flight import Cause, Claim, Ending
 class Inventory(Protocol):
     """Accounts and deployments as ARM has them. Never writes."""
 
-    async def read(self, unit: AccountId, *, confirm: frozenset[str]) -> Account | None:
-        """Observe *unit* with its deployments; None only after a 404 for the account itself.
+    async def read(
+        self, unit: AccountId, *, confirm: frozenset[str], until: float
+    ) -> Account | None:
+        """Observe *unit* with its deployments; None only if it is gone.
 
         A deployment in *confirm* (lower-cased names) that the list lacks is looked up by itself,
-        because lists are silently filtered by permission and lag behind.
+        because lists are silently filtered by permission and lag behind. What is not found is
+        looked up once more after a moment, because one replica of ARM can lag behind another.
         """
 
     async def accounts(self) -> tuple[AccountId, ...]:
@@ -28,7 +31,7 @@ class Inventory(Protocol):
 class Gateway(Protocol):
     """The API Management service. Every write is complete and read back when it returns."""
 
-    async def actual(self, paths: Sequence[str]) -> Actual:
+    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
         """What stands at *paths* below the service, with ETags."""
 
     async def apply(self, change: Change, *, until: float) -> None:
@@ -54,14 +57,21 @@ class StateStore(Protocol):
     async def mark(self, unit: AccountId, cause: Cause) -> bool:
         """Note that *unit* may have changed; False when the event was already dealt with."""
 
-    async def claim(self, unit: AccountId) -> Claim | None:
-        """Take *unit* if it is dirty and nobody has it."""
+    async def claim(self, unit: AccountId) -> Claim | timedelta | None:
+        """Take *unit* if it is dirty and nobody has it.
+
+        Returns:
+            How long to wait, once for every holder, when somebody has it: the holder may be dead.
+        """
 
     async def finish(self, claim: Claim, ending: Ending) -> bool:
         """Give the unit back, done or to be tried again; True when it was marked meanwhile."""
 
-    async def record(self, run: Run) -> None:
-        """Write *run* and what became of the unit's deployments."""
+    async def record_run(self, run: Run) -> None:
+        """Write *run* under each of its ids."""
+
+    async def record_deployments(self, run: Run) -> None:
+        """Write what became of the unit's deployments, where that changed."""
 
 
 class History(Protocol):

@@ -1,6 +1,7 @@
 """The walk: observe, desire, plan, guard, apply, record. Everything else is a part of it."""
 
 import logging
+import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 _READS = 3  # how often one run starts over when somebody else wrote, before it leaves it for later
 _LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
 _BACKOFF = timedelta(seconds=15), timedelta(minutes=15)  # first, longest
+_LONGEST_WAIT = timedelta(hours=1)  # whatever was asked for: the sweep would look anyway
+_SOON = timedelta(seconds=1)  # past the moment, for clocks tick in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,24 @@ class Reconciler:
         """Make the gateway hold what *unit* needs; None if nothing is to be done, or not by us."""
         until = self.clock.monotonic() + self.run_deadline.total_seconds()
         claim = await self.state.claim(unit)
+        if isinstance(claim, timedelta):  # if its holder is dead, somebody must come back for it
+            await self.queue.send(unit, delay=claim + _SOON)
+            return None
         if claim is None:
             return None
-        ids = claim.run_ids or (uuid4().hex,)
-        with logs.log_context(run=ids[0], unit=unit.arm_id):
+        run = Run(
+            claim.run_ids or (uuid4().hex,),
+            unit,
+            RunStatus.RUNNING,
+            started=self.clock.now(),
+            rejections=claim.rejections,
+        )
+        with logs.log_context(run=run.ids[0], unit=unit.arm_id):
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
-            try:
-                run = Run(
-                    ids,
-                    unit,
-                    RunStatus.RUNNING,
-                    started=self.clock.now(),
-                    rejections=claim.rejections,
-                )
-                run = await self._look(run, claim, until)
-                return await self._end(claim, replace(run, finished=self.clock.now()))
-            except Exception:  # storage is down, or a bug: the next one need not wait for the lease
-                await self.state.finish(claim, Ending(done=False))
-                raise
+            if claim.run_ids:
+                await self.state.record_run(run)
+            run = await self._look(run, claim, until)
+            return await self._end(claim, replace(run, finished=self.clock.now()))
 
     async def _walk(self, run: Run, claim: Claim, until: float) -> Run:
         """One pass. Its order is part of the protocol, after the row that was claimed before it:
@@ -71,11 +74,12 @@ class Reconciler:
         other order older state can overwrite newer (docs/architecture.md, Single flight).
         """  # noqa: D205
         unit, rules, now = run.unit, self.rules, self.clock.now()
-        actual = await self.gateway.actual(unit_paths(unit))
+        actual = await self.gateway.actual(unit_paths(unit), until=until)
         standing = read_standing(unit, actual, owner=rules.owner)
         confirm = known_names(standing) | frozenset(claim.expected)
-        account = await self.inventory.read(unit, confirm=confirm)
-        wanted = desired(Observed(unit, account, standing, actual.service, now), rules)
+        account = await self.inventory.read(unit, confirm=confirm, until=until)
+        last_mode = Mode(claim.mode) if claim.mode else None
+        wanted = desired(Observed(unit, account, standing, actual.service, now, last_mode), rules)
         check_removals(wanted, self.brake, go_ahead=claim.go_ahead)
         plan = guard(
             make_plan(wanted, actual.resources, owner=rules.owner, unit=unit_hash(unit)), unit
@@ -83,8 +87,10 @@ class Reconciler:
         refused = rejections.withheld(plan, () if claim.run_ids else claim.rejections, now)
         held = {**refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
         changes = await self.applier.apply(plan, withheld=held, until=until)
-        unseen = missing(account, claim.expected) if claim.attempts < _LOOKS else ()
-        status = RunStatus.WAITING if unseen else run_status(changes, wanted.verdicts)
+        patient = claim.attempts < _LOOKS
+        unseen = missing(account, claim.expected) if patient else ()
+        status = run_status(changes, wanted.verdicts if patient else ())
+        status = RunStatus.WAITING if unseen else status
         done = status is RunStatus.SUCCEEDED
         written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
         return replace(
@@ -94,13 +100,14 @@ class Reconciler:
             verdicts=after_changes(wanted.verdicts, changes),
             notes=(*wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
             wait=max((item.wait for item in changes if item.wait), default=None),
+            mode=wanted.mode.value,
             seen=inventory_fingerprint(account, rules) if done else "",
             rejections=rejections.after(changes, claim.rejections, refused, now),
         )
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:
-            if not claim.full and await self._is_as_it_was(claim):
+            if not claim.full and await self._is_as_it_was(claim, until):
                 return replace(run, status=RunStatus.SUCCEEDED, seen=claim.seen)
             for _ in range(_READS):
                 run = await self._walk(run, claim, until)
@@ -112,29 +119,43 @@ class Reconciler:
             return replace(run, status=RunStatus.HELD, error=str(exc))
         except TerminalError as exc:
             return replace(run, status=RunStatus.FAILED, error=str(exc))
+        except Exception as exc:
+            # A bug, or an answer nobody thought of: it must show, and must not poison the message.
+            logger.exception("a run broke")
+            error = f"unexpected {type(exc).__name__}: see 'a run broke' in the log"
+            return replace(run, status=RunStatus.WAITING, error=error)
         return run
 
-    async def _is_as_it_was(self, claim: Claim) -> bool:
+    async def _is_as_it_was(self, claim: Claim, until: float) -> bool:
         """Whether ARM says just what it said when the gateway was last seen to agree with it.
 
         Spares the reads of the gateway for a redelivered event or one that changes nothing here.
         What people change in the gateway by hand is the sweep's to find.
         """
-        account = await self.inventory.read(claim.unit, confirm=frozenset())
+        account = await self.inventory.read(claim.unit, confirm=frozenset(), until=until)
         return inventory_fingerprint(account, self.rules) == claim.seen and not missing(
             account, claim.expected
         )
 
     async def _end(self, claim: Claim, run: Run) -> Run:
         """Record, give the unit back, and ask for what is left to do."""
-        await self.state.record(run)
+        await self.state.record_deployments(run)
+        if claim.run_ids or run.is_news:
+            await self.state.record_run(run)
         waiting = run.status is RunStatus.WAITING
-        ending = Ending(done=not waiting, seen=run.seen, rejections=run.rejections)
+        delay = _delay(claim.attempts, run.wait)
+        ending = Ending(
+            done=not waiting,
+            decided=run.verdicts is not None,
+            wait=delay if run.wait else None,
+            mode=run.mode,
+            seen=run.seen,
+            rejections=run.rejections,
+        )
         marked_meanwhile = await self.state.finish(claim, ending)
-        if marked_meanwhile:
-            await self.queue.send(run.unit, delay=run.wait or timedelta())
-        elif waiting:
-            await self.queue.send(run.unit, delay=_delay(claim.attempts, run.wait))
+        if waiting or marked_meanwhile:
+            at_once = marked_meanwhile and not run.wait
+            await self.queue.send(run.unit, delay=timedelta() if at_once else delay + _SOON)
         write = logs.info if run.status is RunStatus.SUCCEEDED else logs.warning
         write(logger, "run ended", status=run.status.value, writes=run.writes, detail=run.error)
         await self.outcomes.publish(run)
@@ -150,5 +171,8 @@ def _planned(plan: tuple[Change, ...]) -> dict[str, AppliedChange]:
 
 
 def _delay(attempts: int, wait: timedelta | None) -> timedelta:
+    """Longer from time to time, never shorter than was asked for, and never quite the same."""
     first, longest = _BACKOFF
-    return max(wait or timedelta(), min(first * (1 << min(attempts, 10)), longest))
+    own = min(first * (1 << min(attempts, 10)), longest)
+    asked = min(wait or timedelta(), _LONGEST_WAIT)
+    return max(asked, own) * (1 + random.random() / 10)  # noqa: S311 - spreads retries

@@ -53,8 +53,8 @@ def _subscriptions(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _surfaces(values: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [value for value in values if value not in SURFACES]
-    if unknown or not values:
-        raise ValueError(f"choose among {', '.join(SURFACES)}")
+    if unknown or not values or len(set(values)) < len(values):
+        raise ValueError(f"choose among {', '.join(SURFACES)}, each once")
     return values
 
 
@@ -132,10 +132,10 @@ class Settings(BaseModel):
     outcome_topic: Annotated[str, AfterValidator(_endpoint)] | None = Field(
         default=None, description="Endpoint of an Event Grid topic that hears what runs changed"
     )
-    run_deadline_s: Annotated[int, Field(ge=5, le=480)] = Field(
+    run_deadline_s: Annotated[int, Field(ge=5, le=360)] = Field(
         default=240, description="Seconds after which a run starts no further write"
     )
-    request_timeout_s: Annotated[int, Field(ge=1, le=230)] = Field(
+    request_timeout_s: Annotated[int, Field(ge=1, le=180)] = Field(
         default=120, description="Seconds to wait for one answer of ARM"
     )
     parallel_writes: Annotated[int, Field(ge=1, le=10)] = Field(

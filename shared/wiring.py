@@ -4,12 +4,11 @@ Clients are made at first use and kept for the process: creating one costs a con
 Functions kills an app that takes long to index.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 
@@ -17,9 +16,12 @@ from shared.applying import Applier
 from shared.core.desired import Rules
 from shared.core.guard import Brake
 from shared.intake import Intake
-from shared.ports import Gateway, History, Inventory, Outcomes, StateStore
+from shared.ports import Gateway, History, Inventory, Outcomes, StateStore, WorkQueue
 from shared.reconciler import Reconciler
 from shared.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from shared.adapters.table_state import TableState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,89 +43,104 @@ def settings() -> Settings:
 
 
 @cache
+def intake() -> Intake:
+    """The way in alone: an event needs neither ARM nor what it takes to import its client."""
+    return Intake(_state(), _queue())
+
+
+@cache
 def app() -> App:
-    """The one app of this process, built from the environment."""
-    return build(settings())
-
-
-def build(settings: Settings) -> App:
-    """Build an app from *settings*. Nothing is connected yet."""
-    from azure.identity.aio import DefaultAzureCredential
-
+    """The one app of this process. Nothing is connected yet."""
     from shared.adapters.arm import Arm
     from shared.adapters.clock import SystemClock
     from shared.adapters.gateway import ApimGateway
     from shared.adapters.inventory import ArmInventory
-    from shared.adapters.table_state import TableState
-    from shared.adapters.work_queue import StorageWorkQueue
 
-    logging.getLogger("azure").setLevel(logging.WARNING)
-    clock, credential = SystemClock(), DefaultAzureCredential()
+    its, clock = settings(), SystemClock()
     arm = Arm(
-        credential,
+        _credential(),
         clock,
-        endpoint=settings.arm_endpoint,
-        subscription=settings.gateway_id.subscription,
-        request_timeout=timedelta(seconds=settings.request_timeout_s),
+        endpoint=its.arm_endpoint,
+        subscription=its.gateway_id.subscription,
+        request_timeout=timedelta(seconds=its.request_timeout_s),
     )
     gateway = ApimGateway(
         arm,
         clock,
-        settings.gateway_id,
-        parallel_reads=settings.parallel_reads,
-        parallel_writes=settings.parallel_writes,
+        its.gateway_id,
+        parallel_reads=its.parallel_reads,
+        parallel_writes=its.parallel_writes,
     )
-    inventory = ArmInventory(arm, subscriptions=settings.watched)
-    state = TableState(_table_service(settings, credential), lease=settings.lease)
-    queue = StorageWorkQueue(_queue_client(settings, credential))
+    inventory = ArmInventory(arm, clock, subscriptions=its.watched)
     reconciler = Reconciler(
         inventory=inventory,
         gateway=gateway,
         applier=Applier(gateway),
-        state=state,
-        queue=queue,
-        outcomes=_outcomes(settings, credential),
+        state=_state(),
+        queue=_queue(),
+        outcomes=_outcomes(its),
         clock=clock,
-        rules=_rules(settings),
-        brake=Brake(settings.max_removals, settings.max_removal_percent),
-        run_deadline=timedelta(seconds=settings.run_deadline_s),
+        rules=_rules(its),
+        brake=Brake(its.max_removals, its.max_removal_percent),
+        run_deadline=timedelta(seconds=its.run_deadline_s),
     )
-    return App(settings, reconciler, inventory, gateway, state, state, Intake(state, queue))
+    return App(its, reconciler, inventory, gateway, _state(), _state(), intake())
 
 
-def _rules(settings: Settings) -> Rules:
+@cache
+def _credential() -> AsyncTokenCredential:
+    from azure.identity.aio import DefaultAzureCredential
+
+    return DefaultAzureCredential()
+
+
+@cache
+def _state() -> "TableState":
+    from shared.adapters.table_state import TableState
+
+    return TableState(_table_service(settings()), lease=settings().lease)
+
+
+@cache
+def _queue() -> WorkQueue:
+    from shared.adapters.work_queue import StorageWorkQueue
+
+    return StorageWorkQueue(_queue_client(settings()))
+
+
+def _rules(its: Settings) -> Rules:
     return Rules(
-        owner=settings.owner,
-        surfaces=settings.surfaces,
-        path_prefix=settings.path_prefix,
-        token_limits=settings.token_limits,
-        mode=settings.mode,
-        grace=timedelta(hours=settings.grace_hours),
+        owner=its.owner,
+        surfaces=its.surfaces,
+        path_prefix=its.path_prefix,
+        token_limits=its.token_limits,
+        mode=its.mode,
+        grace=timedelta(hours=its.grace_hours),
     )
 
 
-def _outcomes(settings: Settings, credential: AsyncTokenCredential) -> Outcomes:
+def _outcomes(its: Settings) -> Outcomes:
     from shared.adapters.outcome_events import NoOutcomes, TopicOutcomes
 
-    if settings.outcome_topic is None:
+    if its.outcome_topic is None:
         return NoOutcomes()
-    return TopicOutcomes(credential, settings.outcome_topic)
+    return TopicOutcomes(_credential(), its.outcome_topic)
 
 
-def _table_service(settings: Settings, credential: AsyncTokenCredential) -> Any:
+def _table_service(its: Settings) -> Any:
     from azure.data.tables.aio import TableServiceClient
 
-    if connection := settings.storage.get(""):
+    if connection := its.storage.get(""):
         return TableServiceClient.from_connection_string(connection)
-    return TableServiceClient(settings.storage_url("table"), credential=credential)
+    return TableServiceClient(its.storage_url("table"), credential=_credential())
 
 
-def _queue_client(settings: Settings, credential: AsyncTokenCredential) -> Callable[..., Any]:
+def _queue_client(its: Settings) -> Callable[..., Any]:
     from azure.storage.queue.aio import QueueClient
 
     def connect(name: str, **kwargs: Any) -> QueueClient:
-        if connection := settings.storage.get(""):
+        if connection := its.storage.get(""):
             return QueueClient.from_connection_string(connection, name, **kwargs)
-        return QueueClient(settings.storage_url("queue"), name, credential=credential, **kwargs)
+        return QueueClient(its.storage_url("queue"), name, credential=_credential(), **kwargs)
 
     return connect

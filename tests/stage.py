@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
-_PATIENCE_S = 30
+_PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,7 @@ class Stage:
 
     async def _is_quiet(self) -> bool:
         await self.azure.event_grid.idle()
-        properties = await self.queue.get_queue_properties()
-        if properties.approximate_message_count:
+        if await self.queue.peek_messages():  # what is visible: not what is to come back later
             return False
         return not await self.state.unfinished()
 

@@ -9,6 +9,7 @@ deployments are read the same way, as azure-mgmt-cognitiveservices 14.1.0 drops 
 Retries are ours as well: azure-core sleeps any Retry-After in full and never retries a 409.
 """
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -24,7 +25,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.apimanagement.aio import ApiManagementClient
 
 from shared.adapters.plain_http import LOOPBACK, http_policies
-from shared.core.arm_errors import Meaning, meaning
+from shared.core.arm_errors import Meaning, meaning, operation_meaning
 from shared.core.model import Json
 from shared.errors import Rejected, StaleRead, Unavailable
 from shared.ports import Clock
@@ -61,8 +62,8 @@ class Arm:
         request_timeout: timedelta,
     ) -> None:
         self._clock = clock
-        self._host = urlsplit(endpoint)[:2]
-        self._write_s = request_timeout.total_seconds()
+        self._origin = _origin(endpoint)
+        self.request_s = request_timeout.total_seconds()
         self._client = ApiManagementClient(
             credential,
             subscription,
@@ -71,19 +72,22 @@ class Arm:
             retry_policy=AsyncRetryPolicy.no_retries(),
             per_call_policies=http_policies(endpoint),
             connection_timeout=10,
-            read_timeout=int(self._write_s),
+            read_timeout=int(self.request_s),
         )
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def get(self, path: str, *, api_version: str, **query: str) -> Answer | None:
-        """Read *path*; None on a 404."""
-        url = _url(path, api_version, query)
-        answer = await self._send("GET", url)
+    async def get(
+        self, path: str, *, api_version: str, until: float | None = None, **query: str
+    ) -> Answer | None:
+        """Read *path*; None on a 404 that says it isn't there."""
+        answer = await self._send("GET", _url(path, api_version, query), until=until)
         return None if answer.status == 404 else answer
 
-    async def list(self, path: str, *, api_version: str, **query: str) -> AsyncIterator[Json]:
+    async def list(
+        self, path: str, *, api_version: str, until: float | None = None, **query: str
+    ) -> AsyncIterator[Json]:
         """Every item of a collection, following ``nextLink``; a 404 has none.
 
         Raises:
@@ -92,7 +96,7 @@ class Arm:
         """
         url: str | None = _url(path, api_version, query)
         while url:
-            answer = await self._send("GET", self._same_host(url))
+            answer = await self._send("GET", self._same_host(url), until=until)
             if answer.status == 404:
                 return
             if not isinstance(answer.body.get("value"), list):
@@ -137,15 +141,16 @@ class Arm:
         if not url or (answer.status == 200 and not _is_running(answer)):
             return answer
         url = self._same_host(url)
-        while self._clock.monotonic() < until + self._write_s:
-            answer = await self._send("GET", url)
+        end = until + self.request_s
+        while self._clock.monotonic() < end:
+            answer = await self._send("GET", url, until=end)
             if answer.status == 404:
                 raise Unavailable(f"{path}: the operation that was accepted can't be found")
             if not _is_running(answer):
                 _raise_if_failed(answer, path)
                 return answer
             wait = _retry_after(answer) or _POLL_INTERVAL_S
-            if self._clock.monotonic() + wait > until + self._write_s:
+            if self._clock.monotonic() + wait > end:
                 break
             await self._clock.sleep(wait)
         raise Unavailable(f"{path}: accepted, but not ended within this run's time")
@@ -157,10 +162,14 @@ class Arm:
         *,
         headers: Mapping[str, str] | None = None,
         body: Json | None = None,
-        until: float = float("inf"),
+        until: float | None = None,
     ) -> Answer:
-        """Send, and send again while that makes sense; 404 is an answer like any other."""
+        """Send, and send again while that makes sense; a 404 that says so is an answer.
+
+        Nothing is started after *until*; without one, a read has the time of one request.
+        """
         where = f"{method} {urlsplit(url).path}"
+        until = self._clock.monotonic() + self.request_s if until is None else until
         for attempt in range(_ATTEMPTS):
             if self._clock.monotonic() >= until:
                 raise Unavailable(f"{where}: not started, the run's time is up")
@@ -179,10 +188,11 @@ class Arm:
         """One request: its answer, and how long to wait before it makes sense again."""
         request = HttpRequest(method, url, headers=dict(headers), json=body)
         try:
-            response = await self._client._send_request(request)  # noqa: SLF001 - see above
+            async with asyncio.timeout(self.request_s):  # azure-core's own count between bytes
+                response = await self._client._send_request(request)  # noqa: SLF001 - see above
         except ClientAuthenticationError as exc:
             raise Unavailable(f"{where}: no token for ARM ({exc.message})") from exc
-        except AzureError as exc:
+        except (AzureError, TimeoutError) as exc:
             if method == "GET":
                 return Answer(0, _error_body("NoAnswer", type(exc).__name__), {}), 0.0
             # It may have taken effect, and only reading can tell. (aiohttp repeats a request once
@@ -195,7 +205,7 @@ class Arm:
 
     def _same_host(self, url: str) -> str:
         """Refuse to send our token anywhere but to ARM."""
-        if urlsplit(url)[:2] not in (("", ""), self._host):
+        if urlsplit(url).netloc and _origin(url) != self._origin:
             raise Rejected("ARM named a link on another host", code="ForeignLink")
         return url
 
@@ -239,7 +249,10 @@ def _raise_if_failed(answer: Answer, path: str) -> None:
     state = str(answer.body.get("status") or _provisioning_state(answer.body)).lower()
     if state in ("failed", "canceled", "cancelled"):
         code, message = _error(answer.body)
-        raise Rejected(f"{path}: {code} {message}".strip(), code=code or state)
+        said = f"{path}: {code} {message}".strip()
+        if operation_meaning(code) is Meaning.REJECTED:
+            raise Rejected(said, code=code)
+        raise Unavailable(said)
 
 
 def _is_running(answer: Answer) -> bool:
@@ -293,6 +306,13 @@ def _backoff(attempt: int) -> float:
 def _url(path: str, api_version: str, query: Mapping[str, str]) -> str:
     more = "".join(f"&{key}={value}" for key, value in query.items())
     return f"{path}?api-version={api_version}{more}"
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port; ARM itself writes its port out in some links and not in others."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def _audience(endpoint: str) -> str:

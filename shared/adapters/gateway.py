@@ -14,7 +14,7 @@ from shared.errors import Rejected, Unavailable
 from shared.ports import Clock
 
 API_VERSION = "2024-05-01"
-_READ_BACKS = 3  # a resource just accepted can be invisible for a moment (apiops-cli, A8)
+_READ_BACKS = 5  # what was just accepted can be invisible, or old, for a moment (apiops-cli)
 
 
 class ApimGateway:
@@ -35,9 +35,9 @@ class ApimGateway:
         self._slots = asyncio.Semaphore(parallel_reads)
         self._write_slots = asyncio.Semaphore(parallel_writes)
 
-    async def actual(self, paths: Sequence[str]) -> Actual:
+    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
         service, found = await asyncio.gather(
-            self._service(), asyncio.gather(*map(self._read, paths))
+            self._service(until), asyncio.gather(*(self._read(path, until) for path in paths))
         )
         return Actual(service, {item.path: item for item in found if item is not None})
 
@@ -59,7 +59,7 @@ class ApimGateway:
         answer = await self._arm.put(
             path, change.desired.body, api_version=API_VERSION, if_match=etag, until=until
         )
-        await self._check_written(change, answer)
+        await self._check_written(change, answer, until + self._arm.request_s)
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         units = {
@@ -68,7 +68,7 @@ class ApimGateway:
         }
         return tuple(sorted(unit for unit in units if unit is not None))
 
-    async def _check_written(self, change: Change, answer: Answer) -> None:
+    async def _check_written(self, change: Change, answer: Answer, until: float) -> None:
         """Compare what stands with what was meant: a success alone proves nothing.
 
         An import can report success and leave the old document (terraform-provider-azurerm#22042),
@@ -82,8 +82,8 @@ class ApimGateway:
         else:
             for attempt in range(_READ_BACKS):
                 if attempt:
-                    await self._clock.sleep(1.0)
-                found = await self._read(change.path)
+                    await self._clock.sleep(float(attempt))
+                found = await self._read(change.path, until)
                 differs = drift(desired, found) if found else ()
                 if found and not differs:
                     return
@@ -93,35 +93,39 @@ class ApimGateway:
             fields = ", ".join(item.field for item in differs)
             raise Rejected(f"{change.path}: written, yet differs in {fields}", code="NotAsWritten")
 
-    async def _service(self) -> Service:
+    async def _service(self, until: float) -> Service:
         async with self._slots:
-            answer = await self._arm.get(self._root, api_version=API_VERSION)
+            answer = await self._arm.get(self._root, api_version=API_VERSION, until=until)
         if answer is None:
             raise Unavailable(f"{self._root} does not exist, or its role assignments hide it")
-        state = answer.body.get("properties", {}).get("provisioningState", "Succeeded")
+        state = (answer.body.get("properties") or {}).get("provisioningState") or "Succeeded"
         # Writes fail while a service is being changed, which takes half an hour and more.
         if state.lower() not in ("succeeded", "failed"):
             raise Unavailable(f"{self._root} is {state}")
-        return Service(sku=answer.body.get("sku", {}).get("name", ""), provisioning_state=state)
+        return Service(
+            sku=(answer.body.get("sku") or {}).get("name") or "", provisioning_state=state
+        )
 
-    async def _read(self, path: str) -> ActualResource | None:
+    async def _read(self, path: str, until: float) -> ActualResource | None:
         kind = kind_of(path)
         query = {"format": "xml"} if kind is ResourceKind.API_POLICY else {}
         async with self._slots:
-            answer = await self._arm.get(f"{self._root}/{path}", api_version=API_VERSION, **query)
+            answer = await self._arm.get(
+                f"{self._root}/{path}", api_version=API_VERSION, until=until, **query
+            )
         if answer is None:
             return None
         if not answer.etag:
             raise Unavailable(f"{path} came without an ETag")
-        operations = await self._operations(path) if kind is ResourceKind.API else ()
+        operations = await self._operations(path, until) if kind is ResourceKind.API else ()
         return ActualResource(path, answer.body, answer.etag, operations)
 
-    async def _operations(self, path: str) -> tuple[tuple[str, str, str], ...]:
+    async def _operations(self, path: str, until: float) -> tuple[tuple[str, str, str], ...]:
         async with self._slots:
             items = [
                 _operation(item)
                 async for item in self._arm.list(
-                    f"{self._root}/{path}/operations", api_version=API_VERSION
+                    f"{self._root}/{path}/operations", api_version=API_VERSION, until=until
                 )
             ]
         return tuple(sorted(items))

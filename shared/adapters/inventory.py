@@ -11,40 +11,56 @@ from shared.adapters.arm import Arm
 from shared.core.model import Account, Deployment, Json, Model
 from shared.core.resource_ids import AccountId
 from shared.errors import InvalidId, Unavailable
+from shared.ports import Clock
 
 API_VERSION = "2025-09-01"
+_SECOND_LOOK_S = 2.0
 
 
 class ArmInventory:
     """The Inventory port on Microsoft.CognitiveServices."""
 
-    def __init__(self, arm: Arm, *, subscriptions: Sequence[str]) -> None:
+    def __init__(self, arm: Arm, clock: Clock, *, subscriptions: Sequence[str]) -> None:
         self._arm = arm
+        self._clock = clock
         self._subscriptions = tuple(subscriptions)
 
-    async def read(self, unit: AccountId, *, confirm: frozenset[str]) -> Account | None:
+    async def read(
+        self, unit: AccountId, *, confirm: frozenset[str], until: float
+    ) -> Account | None:
         account, deployments = await asyncio.gather(
-            self._arm.get(unit.arm_id, api_version=API_VERSION), self._deployments(unit)
+            self._twice(unit.arm_id, until, again=bool(confirm)), self._deployments(unit, until)
         )
         if account is None:
+            if deployments:
+                raise Unavailable(f"ARM lists deployments of {unit.arm_id} and denies it")
             return None
-        listed = {item["name"].lower() for item in deployments}
+        listed = {str(item.get("name", "")).lower() for item in deployments}
         missing = await asyncio.gather(
-            *(self._one(unit, name) for name in sorted(confirm - listed))
+            *(
+                self._twice(f"{unit.arm_id}/deployments/{name}", until, again=True)
+                for name in sorted(confirm - listed)
+            )
         )
-        found = [*deployments, *(item for item in missing if item is not None)]
-        return parse_account(unit, account.body, found)
+        return parse_account(unit, account, [*deployments, *(it for it in missing if it)])
 
     async def accounts(self) -> tuple[AccountId, ...]:
         lists = await asyncio.gather(*map(self._accounts_of, self._subscriptions))
         return tuple(sorted({unit for units in lists for unit in units}))
 
-    async def _deployments(self, unit: AccountId) -> list[Json]:
+    async def _deployments(self, unit: AccountId, until: float) -> list[Json]:
         path = f"{unit.arm_id}/deployments"
-        return [item async for item in self._arm.list(path, api_version=API_VERSION)]
+        return [item async for item in self._arm.list(path, api_version=API_VERSION, until=until)]
 
-    async def _one(self, unit: AccountId, name: str) -> Json | None:
-        answer = await self._arm.get(f"{unit.arm_id}/deployments/{name}", api_version=API_VERSION)
+    async def _twice(self, path: str, until: float, *, again: bool) -> Json | None:
+        """Read *path*; what is served is not given up for one 404 alone.
+
+        A GET answered 404 a second after a 200 (terraform-provider-azurerm#32535).
+        """
+        answer = await self._arm.get(path, api_version=API_VERSION, until=until)
+        if answer is None and again:
+            await self._clock.sleep(_SECOND_LOOK_S)
+            answer = await self._arm.get(path, api_version=API_VERSION, until=until)
         return answer.body if answer else None
 
     async def _accounts_of(self, subscription: str) -> list[AccountId]:
@@ -70,7 +86,7 @@ def parse_account(unit: AccountId, account: Json, deployments: Sequence[Json]) -
         Unavailable: the account is being created, moved or deleted. Its endpoints can be missing
             then, which must not look as if its deployments had none.
     """
-    properties = account.get("properties", {})
+    properties = account.get("properties") or {}
     state = str(properties.get("provisioningState", ""))
     if state.lower() not in ("succeeded", "failed", "canceled"):
         raise Unavailable(f"{unit.arm_id} is {state or 'in no known state'}")
@@ -90,14 +106,14 @@ def _parse_deployment(item: Json) -> Deployment:
     properties = item.get("properties") or {}
     model, sku = properties.get("model") or {}, item.get("sku") or {}
     return Deployment(
-        name=str(item["name"]),
+        name=str(item.get("name", "")),
         model=Model(
             format=str(model.get("format", "")),
             name=str(model.get("name", "")),
             version=str(model.get("version", "")),
         ),
         sku=str(sku.get("name", "")),
-        capacity=int(sku.get("capacity") or 0),
+        capacity=int(_number(sku.get("capacity"))),
         provisioning_state=str(properties.get("provisioningState", "")),
         capabilities={str(k): str(v) for k, v in (properties.get("capabilities") or {}).items()},
         tokens_per_minute=tokens_per_minute(properties.get("rateLimits") or []),
@@ -110,7 +126,15 @@ def tokens_per_minute(rate_limits: Sequence[Json]) -> int | None:
     Periods differ (10 s and 60 s were both seen), and provisioned SKUs state none.
     """
     for limit in rate_limits:
-        period = float(limit.get("renewalPeriod") or 0)
+        period = _number(limit.get("renewalPeriod"))
         if limit.get("key") == "token" and period > 0:
-            return int(float(limit["count"]) * 60 / period) or None
+            return int(_number(limit.get("count")) * 60 / period) or None
     return None
+
+
+def _number(value: object) -> float:
+    """A number as ARM or a client wrote it; 0 for anything else, for one odd field stops nobody."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0

@@ -1,5 +1,6 @@
 """Outcome events: what a run changed, as CloudEvents on an Event Grid custom topic."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.core.runs import Run
 logger = logging.getLogger(__name__)
 
 _TYPE = "ModelOnramp.RunEnded"
+_PATIENCE_S = 10
 
 
 class NoOutcomes:
@@ -44,8 +46,12 @@ class TopicOutcomes:
             source="/model-onramp", type=_TYPE, subject=run.unit.arm_id, data=_data(run)
         )
         try:
-            await self._client.send(event)
-        except AzureError as exc:  # best effort: the gateway stands whether or not anybody hears it
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._client.send(event)
+        except (
+            AzureError,
+            TimeoutError,
+        ) as exc:  # best effort: the gateway stands whether or not anybody hears it
             logs.error(logger, "outcome event not sent", exc)
 
 

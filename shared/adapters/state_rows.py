@@ -41,17 +41,19 @@ def deployment_key(name: str) -> str:
 def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
     if entity is None:
         return UnitRow()
-    start = entity.get("lease_start")
     return UnitRow(
         gen=int(entity["gen"]),
         done=int(entity["done"]),
         owner=entity.get("owner", ""),
         epoch=int(entity.get("epoch", 0)),
         attempts=int(entity.get("attempts", 0)),
-        lease_start=datetime.fromisoformat(start) if start else None,
+        lease_start=_moment(entity.get("lease_start")),
         lease=timedelta(seconds=int(entity.get("lease_s", 0))),
         full_gen=int(entity.get("full_gen", 0)),
         go_ahead_gen=int(entity.get("go_ahead_gen", 0)),
+        woken=int(entity.get("woken", 0)),
+        not_before=_moment(entity.get("not_before")),
+        mode=entity.get("mode", ""),
         seen=entity.get("seen", ""),
         events=tuple(json.loads(entity.get("events", "[]"))),
         runs=tuple(json.loads(entity.get("runs", "[]"))),
@@ -74,6 +76,9 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "lease_s": int(row.lease.total_seconds()),
         "full_gen": row.full_gen,
         "go_ahead_gen": row.go_ahead_gen,
+        "woken": row.woken,
+        "not_before": row.not_before.isoformat() if row.not_before else "",
+        "mode": row.mode,
         "seen": row.seen,
         "events": json.dumps(row.events),
         "runs": json.dumps(row.runs),
@@ -81,6 +86,10 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "rejections": json.dumps([_rejection_json(item) for item in row.rejections]),
         "nonce": nonce,
     }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _rejection(item: Json) -> Rejection:

@@ -5,7 +5,8 @@ Everything here can be lost: what is ours is marked in the gateway, and a sweep 
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,7 +19,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import UpdateMode
+from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared.adapters import state_rows as rows
@@ -54,49 +55,65 @@ class TableState:
         row = await self._swap(unit, step)
         return row is None or row.is_dirty
 
-    async def claim(self, unit: AccountId) -> Claim | None:
+    async def claim(self, unit: AccountId) -> Claim | timedelta | None:
         owner = uuid4().hex
-        before = UnitRow()
+        before, wait = UnitRow(), timedelta()
 
         def step(row: UnitRow, now: datetime) -> UnitRow | None:
-            nonlocal before
+            nonlocal before, wait
             before = row
+            if (told := single_flight.woken(row, now)) is not None:
+                after, wait = told
+                return after
             return single_flight.claimed(row, owner=owner, now=now, lease=self._lease)
 
         row = await self._swap(unit, step)
-        if row is None or row.owner != owner:
+        if row is None:
             return None
-        return single_flight.claim_of(unit, before, row)
+        return single_flight.claim_of(unit, before, row) if row.owner == owner else wait
 
     async def finish(self, claim: Claim, ending: Ending) -> bool:
-        def step(row: UnitRow, _now: datetime) -> UnitRow | None:
-            return single_flight.finished(row, claim, ending)
+        def step(row: UnitRow, now: datetime) -> UnitRow | None:
+            return single_flight.finished(row, claim, ending, now)
 
         row = await self._swap(claim.unit, step)
         return row is not None and row.gen > claim.gen
 
-    async def record(self, run: Run) -> None:
+    async def record_run(self, run: Run) -> None:
         runs = await self._table(RUNS)
-        with translated(f"table {RUNS}"):
+        with self._translated(RUNS):
             for run_id in run.ids:
                 await runs.upsert_entity(rows.run_entity(run_id, run), UpdateMode.REPLACE)
-        if run.verdicts is not None:
-            await self._record_deployments(run)
+
+    async def record_deployments(self, run: Run) -> None:
+        if run.verdicts is None:
+            return
+        table = await self._table(DEPLOYMENTS)
+        partition = rows.unit_key(run.unit)
+        with self._translated(DEPLOYMENTS):
+            found = table.query_entities("PartitionKey eq @unit", parameters={"unit": partition})
+            before = {entity["RowKey"]: dict(entity) async for entity in found}
+            changed = rows.changed_deployments(run, before)
+            for start in range(0, len(changed), _BATCH):
+                batch = changed[start : start + _BATCH]
+                await table.submit_transaction(
+                    [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in batch]
+                )
 
     async def run(self, run_id: str) -> list[Json]:
         table = await self._table(RUNS)
-        with translated(f"table {RUNS}"):
+        with self._translated(RUNS):
             found = table.query_entities("PartitionKey eq @id", parameters={"id": run_id})
             return [rows.run_json(entity) async for entity in found]
 
     async def deployments(self) -> list[Json]:
         table = await self._table(DEPLOYMENTS)
-        with translated(f"table {DEPLOYMENTS}"):
+        with self._translated(DEPLOYMENTS):
             return [rows.deployment_json(entity) async for entity in table.list_entities()]
 
     async def unfinished(self) -> tuple[AccountId, ...]:
         table = await self._table(UNITS)
-        with translated(f"table {UNITS}"):
+        with self._translated(UNITS):
             found = [entity async for entity in table.list_entities()]
         return tuple(
             AccountId.parse(entity["unit"]) for entity in found if rows.unit_row(entity).is_dirty
@@ -112,7 +129,7 @@ class TableState:
         """
         table = await self._table(UNITS)
         key = rows.unit_key(unit)
-        with translated(f"table {UNITS}"):
+        with self._translated(UNITS):
             for attempt in range(_TRIES):
                 entity, now = await _read(table, key)
                 row = rows.unit_row(entity)
@@ -127,18 +144,15 @@ class TableState:
                 await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311
         raise Unavailable(f"{unit.arm_id}: too many writers on its row")
 
-    async def _record_deployments(self, run: Run) -> None:
-        table = await self._table(DEPLOYMENTS)
-        partition = rows.unit_key(run.unit)
-        with translated(f"table {DEPLOYMENTS}"):
-            found = table.query_entities("PartitionKey eq @unit", parameters={"unit": partition})
-            before = {entity["RowKey"]: dict(entity) async for entity in found}
-            changed = rows.changed_deployments(run, before)
-            for start in range(0, len(changed), _BATCH):
-                batch = changed[start : start + _BATCH]
-                await table.submit_transaction(
-                    [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in batch]
-                )
+    @contextmanager
+    def _translated(self, table: str) -> Iterator[None]:
+        """Errors as ours; a table that was deleted is made anew at the next use."""
+        with translated(f"table {table}"):
+            try:
+                yield
+            except ResourceNotFoundError:
+                self._ready.clear()
+                raise
 
     async def _table(self, name: str) -> TableClient:
         if not self._ready.is_set():
@@ -159,6 +173,8 @@ async def _read(table: TableClient, key: str) -> tuple[dict[str, Any] | None, da
     try:
         entity = await table.get_entity(_UNIT, key, raw_response_hook=note)
     except ResourceNotFoundError as exc:
+        if getattr(exc, "error_code", None) == TableErrorCode.TABLE_NOT_FOUND:
+            raise
         response: Any = exc.response
         return None, _date(response.headers["Date"])
     return {**entity, "etag": entity.metadata["etag"]}, _date(dates[-1])

@@ -28,8 +28,17 @@ class _Row:
     source: str
 
 
+_MISSING = "^(Parent)?Resource(Group)?NotFound$|^DeploymentNotFound$"
+# What an operation that was accepted can fail with for good; anything else may pass.
+_REFUSED_LATER = re.compile(
+    "Validation|Invalid|BadRequest|NotSupported|AlreadyInUse|ScopeLocked|Disallowed", re.IGNORECASE
+)
+
 _TABLE = (
-    _Row(409, "Conflict", "in progress", Meaning.BUSY, "Azure/apiops#379, Azure/apiops-cli#252"),
+    _Row(409, "", "in progress", Meaning.BUSY, "Azure/apiops#379, Azure/apiops-cli#252"),
+    _Row(
+        409, "AnotherOperationInProgress", "", Meaning.BUSY, "Azure Resource Manager, common errors"
+    ),
     _Row(
         409, "", "Link already exists", Meaning.DONE, "Azure/apiops-cli, isLinkAlreadyExistsError"
     ),
@@ -42,14 +51,22 @@ _TABLE = (
     _Row(400, "ValidationError", "could not be found", Meaning.LATER, "Azure/apiops#565"),
     _Row(400, "ValidationError", "Tag with the same name", Meaning.BUSY, "Azure/apiops#770"),
     _Row(401, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
+    _Row(403, "RequestDisallowedByPolicy", "", Meaning.REJECTED, "Azure Policy, deny effect"),
     _Row(403, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
-    _Row(404, "", "", Meaning.MISSING, "learn.microsoft.com/rest/api/apimanagement"),
+    # Any other 404 (SubscriptionNotFound, InvalidResourceType, a proxy's) says nothing about it.
+    _Row(404, _MISSING, "", Meaning.MISSING, "learn.microsoft.com/rest/api/apimanagement"),
+    _Row(404, "", "", Meaning.LATER, "terraform-provider-azurerm#18268"),
     _Row(
         499, "ServerClosedRequest", "", Meaning.BUSY, "azure-api-management-devops-resource-kit#470"
     ),
     _Row(408, "", "", Meaning.BUSY, "azure-core retry policy"),
     _Row(429, "", "", Meaning.LATER, "learn.microsoft.com request-limits-and-throttling"),
 )
+
+
+def operation_meaning(code: str) -> Meaning:
+    """What the failure of a long-running operation means; it has a code, but no status."""
+    return Meaning.REJECTED if _REFUSED_LATER.search(code) else Meaning.LATER
 
 
 def meaning(status: int, code: str, message: str) -> Meaning:

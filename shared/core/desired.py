@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from shared.core import naming
 from shared.core.model import Account, Json, Resource, Service
@@ -23,11 +24,11 @@ from shared.core.verdicts import (
     surface_paths,
 )
 
-# The resource that tokens for Azure OpenAI and Foundry are issued for, as the wizard sets it
-# (learn.microsoft.com/azure/api-management/api-management-authenticate-authorize-ai-apis).
-_AUDIENCE = "https://cognitiveservices.azure.com/"
 # No llm-token-limit there (learn.microsoft.com/azure/api-management/llm-token-limit-policy).
 _NO_TOKEN_LIMIT = frozenset({"consumption"})
+# An API without its policy leads here, and here leads nowhere (RFC 2606): the policy alone says
+# where requests go, so none gets past its rules to the model.
+_NOWHERE = "https://not-onboarded.invalid"
 _GONE = "ARM does not have this account"
 
 
@@ -50,7 +51,7 @@ class Desired:
     Attributes:
         retained: Paths that are left as they stand, because a deployment that is gone still
             answers there.
-        lost: Deployments, lower-cased, that are served now and would be no longer.
+        lost: Deployments, lower-cased, that some surface serves now and would no longer.
         served: How many are served now.
         notes: What was left out or kept, and why.
     """
@@ -81,6 +82,7 @@ class Observed:
     standing: Standing
     service: Service
     now: datetime
+    last_mode: Mode | None = None  # of the account, when it was last seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def unit_paths(unit: AccountId) -> tuple[str, ...]:
 def desired(observed: Observed, rules: Rules) -> Desired:
     """What should stand for the unit that was observed."""
     account, served = observed.account, served_names(observed.standing)
-    mode, notes = account_mode(account.tags if account else {}, rules.mode)
+    mode, notes = _mode(observed, rules)
     surfaces = [SURFACES[name] for name in rules.surfaces]
     verdicts = judge(account, surfaces, served=served) if account else ()
     limits = rules.token_limits and observed.service.sku.lower() not in _NO_TOKEN_LIMIT
@@ -115,16 +117,27 @@ def desired(observed: Observed, rules: Rules) -> Desired:
         _surface(observed, SURFACES[name], part, rules, limits=limits)
         for name, part in parts.items()
     ]
-    still_served = {name for part in parts.values() for name in (*part.live, *part.kept)}
+    lost = {
+        name
+        for surface, api in observed.standing.items()
+        for name in api.rules.served
+        if surface not in parts or name not in {**parts[surface].live, **parts[surface].kept}
+    }
     return Desired(
         resources=tuple(resource for resources, _retained in made for resource in resources),
         verdicts=(*verdicts, *_gone_verdicts(parts, _names(verdicts), rules)),
         mode=mode,
         retained=frozenset(path for _resources, retained in made for path in retained),
-        lost=served - still_served,
+        lost=frozenset(lost),
         served=len(served),
         notes=notes if account else (*notes, _GONE),
     )
+
+
+def _mode(observed: Observed, rules: Rules) -> tuple[Mode, tuple[str, ...]]:
+    if observed.account is None:  # and its tags with it
+        return observed.last_mode or rules.mode, ()
+    return account_mode(observed.account.tags, rules.mode)
 
 
 def _names(verdicts: Sequence[Verdict]) -> frozenset[str]:
@@ -139,19 +152,24 @@ def _part(
     if standing is None:
         return _Part(live)
     lost = {name: limit for name, limit in standing.rules.served.items() if name not in live}
+    doubtful = {verdict.name.lower() for verdict in verdicts if surface in verdict.keeps}
     present, oldest = _names(verdicts), observed.now - rules.grace
     gone = {name: since for name, since in standing.rules.retired.items() if name not in present}
     if mode is Mode.UPSERT_ONLY:
         return _Part(live, kept=lost, retired=gone)
     gone |= {name: observed.now for name in lost if name not in present}
-    return _Part(live, retired={name: since for name, since in gone.items() if since > oldest})
+    return _Part(
+        live,
+        kept={name: limit for name, limit in lost.items() if name in doubtful},
+        retired={name: since for name, since in gone.items() if since > oldest},
+    )
 
 
 def _gone_verdicts(
     parts: Mapping[str, _Part], present: frozenset[str], rules: Rules
 ) -> tuple[Verdict, ...]:
     retired = {name: since for part in parts.values() for name, since in part.retired.items()}
-    kept = {name for part in parts.values() for name in part.kept}
+    kept = {name for part in parts.values() for name in part.kept} - present
     reasons = {
         **{
             name: f"ARM no longer has it; answers 410 until {since + rules.grace:%Y-%m-%d %H:%M}Z"
@@ -211,7 +229,7 @@ def _backend_and_api(
     backend, api, _policy = surface_paths(unit, surface.name)
     url = backend_url(account, surface) or ""
     title = f"{unit.name} ({surface.title})"
-    document = openapi_document(surface, kinds, title=title, server=url)
+    document = openapi_document(surface, kinds, title=title, server=_NOWHERE)
     return (
         Resource(backend, _backend_body(unit, title, url, rules.owner)),
         Resource(api, _api_body(unit, surface, document, rules), imported_operations(document)),
@@ -228,14 +246,24 @@ def _backend_body(unit: AccountId, title: str, url: str, owner: str) -> Json:
             "protocol": "http",
             # In no published specification, yet what the portal sets and the service keeps
             # (Azure/azure-rest-api-specs#32665).
-            "credentials": {"managedIdentity": {"resource": _AUDIENCE}},
+            "credentials": {"managedIdentity": {"resource": _audience(url)}},
         }
     }
 
 
+def _audience(url: str) -> str:
+    """What tokens for Azure OpenAI and Foundry are issued for, in the cloud of *url*.
+
+    With the slash, as the wizard sets it
+    (learn.microsoft.com/azure/api-management/api-management-authenticate-authorize-ai-apis).
+    """
+    cloud = (urlsplit(url).hostname or "").rpartition(".")[2]
+    return f"https://cognitiveservices.azure.{cloud}/"
+
+
 def _api_body(unit: AccountId, surface: Surface, document: Json, rules: Rules) -> Json:
     mark = Mark(rules.owner, naming.unit_hash(unit), content=fingerprint(document))
-    title, server = document["info"]["title"], document["servers"][0]["url"]
+    title = document["info"]["title"]
     description = f"Made by model-onramp; changes by hand are overwritten. {mark}"
     # Said twice, so that the import's own info.description can't replace the mark.
     document = {**document, "info": {**document["info"], "description": description}}
@@ -246,7 +274,7 @@ def _api_body(unit: AccountId, surface: Surface, document: Json, rules: Rules) -
             "path": naming.api_path(unit, surface.path_suffix, prefix=rules.path_prefix),
             "protocols": ["https"],
             # An import without it blanks it (Azure/azure-cli#29363).
-            "serviceUrl": server,
+            "serviceUrl": _NOWHERE,
             "subscriptionRequired": True,
             "subscriptionKeyParameterNames": {"header": "api-key", "query": "subscription-key"},
             "format": "openapi+json",

@@ -11,8 +11,8 @@ from hashlib import sha256
 
 from shared.core.resource_ids import AccountId
 
-_SLUG_LENGTH = 36
-_HASH_LENGTH = 8
+_SLUG_LENGTH = 32
+_HASH_LENGTH = 12
 SAFE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 
 

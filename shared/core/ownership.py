@@ -14,7 +14,7 @@ from shared.core.resource_ids import AccountId
 from shared.errors import InvalidId
 
 _MARK = re.compile(
-    r"\[model-onramp owner=(?P<owner>[a-z0-9-]{1,40}) unit=(?P<unit>[0-9a-f]{8})"
+    r"\[model-onramp owner=(?P<owner>[a-z0-9-]{1,40}) unit=(?P<unit>[0-9a-f]{12})"
     r"(?: content=(?P<content>[0-9a-f]{16}))?"
     r"(?: account=(?P<account>/[a-z0-9/_().-]{1,400}))?\]",
     re.IGNORECASE,

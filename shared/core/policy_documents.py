@@ -9,7 +9,7 @@ names out of an allowlist of characters are ever put in, and everything else is 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from string import Template
 from xml.etree import ElementTree as ET
@@ -82,9 +82,11 @@ _DEPLOYMENT = Template("""
         <set-backend-service id="apim-generated-policy" backend-id="$backend" />$limit
       </when>""")
 
-# One counter per client and deployment, whichever surface the client calls it on.
+# One counter per client and deployment, whichever surface the client calls it on. An API that is
+# also in an open product is called without a subscription.
 _LIMIT = Template("""
-        <llm-token-limit counter-key="@(context.Subscription.Id + &quot;/$unit/$name&quot;)" \
+        <llm-token-limit \
+counter-key="@((context.Subscription?.Id ?? &quot;none&quot;) + &quot;/$unit/$name&quot;)" \
 tokens-per-minute="$tokens" estimate-prompt-tokens="false" \
 remaining-tokens-header-name="remaining-tokens" tokens-consumed-header-name="consumed-tokens" />""")
 
@@ -107,8 +109,10 @@ _RETIRED = Template("""
 _DEPLOYMENT_EXPRESSION = {
     DeploymentIn.PATH: "@(context.Request.MatchedParameters.GetValueOrDefault("
     "&quot;deployment-id&quot;, &quot;&quot;).ToLowerInvariant())",
-    DeploymentIn.BODY: "@(((string)context.Request.Body?.As&lt;JObject&gt;(preserveContent: true)"
-    "?[&quot;model&quot;])?.ToLowerInvariant() ?? &quot;&quot;)",
+    # A body that is no JSON object names no deployment.
+    DeploymentIn.BODY: "@{ try { return ((string)context.Request.Body"
+    "?.As&lt;JObject&gt;(preserveContent: true)?[&quot;model&quot;] ?? &quot;&quot;)"
+    ".ToLowerInvariant(); } catch { return &quot;&quot;; } }",
 }
 
 # In each surface's own shape, so that clients raise their usual error for a missing model.
@@ -125,12 +129,11 @@ _NOT_ONBOARDED = {
 
 _GONE = {
     DeploymentIn.PATH: Template(
-        '{"error": {"code": "DeploymentGone", "message": "The deployment $name was deleted. '
-        'Onboarded: $names."} }'
+        '{"error": {"code": "DeploymentGone", "message": "The deployment $name was deleted."} }'
     ),
     DeploymentIn.BODY: Template(
         '{"error": {"code": "model_gone", "type": "invalid_request_error", "param": "model", '
-        '"message": "The deployment $name was deleted. Onboarded: $names."} }'
+        '"message": "The deployment $name was deleted."} }'
     ),
 }
 
@@ -162,7 +165,7 @@ def policy_document(
         _RETIRED.substitute(
             name=name,
             since=format_datetime(rule.since, usegmt=True),
-            gone=said.substitute(name=name, names=names),
+            gone=said.substitute(name=name),
         )
         for name, rule in gone.items()
     ]
@@ -200,9 +203,10 @@ def _tokens(limit: ET.Element | None) -> int | None:
 def _since(when: ET.Element) -> datetime | None:
     text = when.findtext(".//set-header[@name='Sunset']/value") or ""
     try:
-        return parsedate_to_datetime(text.strip())
+        since = parsedate_to_datetime(text.strip())
     except ValueError:
         return None
+    return since if since.tzinfo else since.replace(tzinfo=UTC)
 
 
 def _limit(rule: DeploymentRule, name: str, unit: str) -> str:

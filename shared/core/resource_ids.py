@@ -31,7 +31,7 @@ _ACCOUNT_ID = re.compile(
 _GATEWAY_ID = re.compile(
     rf"{_GROUP_ID}/providers/microsoft\.apimanagement/service/(?P<service>{_SERVICE})"
 )
-_DEPLOYMENT_NAME = re.compile(_DEPLOYMENT, re.IGNORECASE)
+_DEPLOYMENT_NAME = re.compile(_DEPLOYMENT, re.IGNORECASE | re.ASCII)
 MAX_ID_LENGTH = 400
 
 
@@ -103,7 +103,8 @@ def parse_account_or_deployment(text: str) -> tuple[AccountId, str | None]:
     """
     if len(text) > MAX_ID_LENGTH:
         raise InvalidId(f"the id is longer than {MAX_ID_LENGTH} characters")
-    match = _ACCOUNT_ID.fullmatch(text.lower())
+    # Lower-casing turns some other letters into ASCII ones, which would be another account.
+    match = _ACCOUNT_ID.fullmatch(text.lower()) if text.isascii() else None
     if match is None:
         raise InvalidId("not the id of a Cognitive Services account or of a deployment of one")
     account = AccountId(match["subscription"], match["group"], match["account"])

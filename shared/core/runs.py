@@ -40,6 +40,7 @@ class Run:
     notes: tuple[str, ...] = ()
     error: str = ""
     wait: timedelta | None = None  # before it makes sense to try again
+    mode: str = ""
     seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
     rejections: tuple[Rejection, ...] = ()
 
@@ -47,6 +48,12 @@ class Run:
     def is_stale(self) -> bool:
         """Somebody else wrote while this run did."""
         return any(item.status is ChangeStatus.STALE for item in self.changes)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether somebody may want to read of it: not of a look that found all as it should be."""
+        quiet = self.status is RunStatus.SUCCEEDED and not self.notes
+        return not quiet or any(item.status is not ChangeStatus.KEPT for item in self.changes)
 
     @property
     def writes(self) -> int:

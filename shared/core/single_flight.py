@@ -18,7 +18,7 @@ from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
 
 _REMEMBERED_EVENTS = 20
-_WAITING_RUNS = 20
+_WAITING_RUNS = 500
 _EXPECTED = 50
 
 
@@ -33,6 +33,9 @@ class UnitRow:
     lease: timedelta = timedelta()
     full_gen: int = 0  # the last generation that asked for a full look
     go_ahead_gen: int = 0  # the last generation that allowed any number of removals
+    woken: int = 0  # the epoch whose end somebody was told to wait for
+    not_before: datetime | None = None  # the outside asked to be left alone until then
+    mode: str = ""  # of the account, when it was last seen
     seen: str = ""  # fingerprint of the inventory that the gateway is known to agree with
     events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
     runs: tuple[str, ...] = ()  # reimports waiting for this unit
@@ -86,6 +89,7 @@ class Claim:
     run_ids: tuple[str, ...] = ()
     full: bool = True
     go_ahead: bool = False
+    mode: str = ""
     seen: str = ""
     expected: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
@@ -93,9 +97,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a claim is given back."""
+    """How a claim is given back.
+
+    Attributes:
+        decided: The run came to a plan: a go-ahead is used up by that, whatever became of it.
+        wait: For how long the outside wants to be left alone.
+    """
 
     done: bool
+    decided: bool = False
+    wait: timedelta | None = None
+    mode: str = ""
     seen: str = ""
     rejections: tuple[Rejection, ...] = ()
 
@@ -107,6 +119,8 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
     whoever claims it next reads everything anew; one that is owned always does.
     """
     if cause.event_id and cause.event_id in row.events:
+        return row
+    if row.is_dirty and not row.owner and not _adds(cause, row):
         return row
     gen = row.gen if row.is_dirty and not row.owner else row.gen + 1
     return replace(
@@ -124,9 +138,17 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
     )
 
 
+def _adds(cause: Cause, row: UnitRow) -> bool:
+    """Whether a mark says more than that something happened; that is written down already."""
+    asks = cause.run_id or cause.full or cause.go_ahead
+    learns = cause.written not in ("", *row.expected) or cause.deleted in row.expected
+    return bool(asks) or learns
+
+
 def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> UnitRow | None:
-    """Take the unit; None if it is clean, or somebody has it."""
-    if not row.is_dirty or row.is_leased(now):
+    """Take the unit; None if it is clean, if somebody has it, or if it is not yet time."""
+    too_early = row.not_before is not None and now < row.not_before
+    if not row.is_dirty or row.is_leased(now) or too_early:
         return None
     return replace(
         row,
@@ -136,6 +158,14 @@ def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> Uni
         lease_start=now,
         lease=lease,
     )
+
+
+def woken(row: UnitRow, now: datetime) -> tuple[UnitRow, timedelta] | None:
+    """How long to wait for whoever has the unit, said to one of those who ask."""
+    if not row.is_dirty or not row.is_leased(now) or row.woken == row.epoch:
+        return None
+    start = row.lease_start or now
+    return replace(row, woken=row.epoch), start + row.lease - now
 
 
 def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
@@ -149,17 +179,28 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         run_ids=before.runs,
         full=before.full_gen > before.done or not before.seen,
         go_ahead=before.go_ahead_gen > before.done,
+        mode=before.mode,
         seen=before.seen,
         expected=before.expected,
         rejections=before.rejections,
     )
 
 
-def finished(row: UnitRow, claim: Claim, ending: Ending) -> UnitRow | None:
+def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitRow | None:
     """Give the unit back; None if it is no longer ours to give."""
     if (row.owner, row.epoch) != (claim.owner, claim.epoch):
         return None
-    free = replace(row, owner="", lease_start=None, seen=ending.seen, rejections=ending.rejections)
+    used = ending.decided and row.go_ahead_gen <= claim.gen
+    free = replace(
+        row,
+        owner="",
+        lease_start=None,
+        not_before=now + ending.wait if ending.wait else None,
+        mode=ending.mode or row.mode,
+        seen=ending.seen,
+        rejections=ending.rejections,
+        go_ahead_gen=0 if used else row.go_ahead_gen,
+    )
     if not ending.done:
         return free
     return replace(

@@ -10,6 +10,7 @@ from shared.core.model_kinds import ModelKind, model_kind
 from shared.core.resource_ids import AccountId, is_deployment_name
 from shared.core.surfaces import Surface, backend_url
 
+_ENDED_BADLY = frozenset({"failed", "canceled", "disabled"})
 _ACCOUNT_KINDS = frozenset({"openai", "aiservices"})
 
 
@@ -31,6 +32,7 @@ class Verdict:
     kind: ModelKind
     deployment: Deployment | None = None  # None: ARM no longer has it
     resources: tuple[str, ...] = ()
+    keeps: frozenset[str] = frozenset()  # surfaces where it stays as it stands, if not served anew
 
 
 def judge(
@@ -77,26 +79,57 @@ def _verdict(
     served: frozenset[str],
 ) -> Verdict:
     kind = model_kind(deployment.model, deployment.capabilities)
-    fits = [s for s in surfaces if s.serves(deployment) and backend_url(account, s)]
-    ready = deployment.provisioning_state.lower() == "succeeded"
-    obstacle = problem or _deployment_problem(deployment, kind, fits)
-    if obstacle is not None:
-        return Verdict(deployment.name, DeploymentState.QUARANTINED, obstacle, kind, deployment)
-    if not ready and deployment.name.lower() not in served:
-        reason = f"ARM says {deployment.provisioning_state}"
-        return Verdict(deployment.name, DeploymentState.SEEN, reason, kind, deployment)
+    suited = [surface for surface in surfaces if surface.serves(deployment)]
+    reachable = [surface for surface in suited if backend_url(account, surface)]
+    state, reason = _state(deployment, kind, reachable, problem)
+    applied = state is DeploymentState.APPLIED
+    doubtful = _doubtful(deployment, kind, surfaces, suited)
+    kept = doubtful if deployment.name.lower() in served else frozenset[str]()
+    if kept and not applied:
+        state, reason = DeploymentState.APPLIED, f"kept as it was: {reason}"
+    fits = reachable if applied else []
     paths = tuple(path for s in fits for path in surface_paths(account.id, s.name))
-    return Verdict(deployment.name, DeploymentState.APPLIED, "onboarded", kind, deployment, paths)
+    return Verdict(deployment.name, state, reason, kind, deployment, paths, kept)
 
 
-def _deployment_problem(
-    deployment: Deployment, kind: ModelKind, fits: Sequence[Surface]
-) -> str | None:
-    if not is_deployment_name(deployment.name):
-        return "the name has characters outside the allowlist"
+def _state(
+    deployment: Deployment, kind: ModelKind, fits: Sequence[Surface], problem: str | None
+) -> tuple[DeploymentState, str]:
+    model, state = deployment.model, deployment.provisioning_state
+    obstacles = (
+        (problem is not None, problem or ""),
+        (not is_deployment_name(deployment.name), "the name has characters outside the allowlist"),
+        (deployment.sku.lower().endswith("batch"), f"{deployment.sku} serves no online requests"),
+        (state.lower() in _ENDED_BADLY, f"ARM says {state}: create it again, or delete it"),
+        (
+            not fits and _is_ready(deployment),
+            f"no enabled surface serves {model.format} {model.name} (kind {kind.value})",
+        ),
+    )
+    for holds, reason in obstacles:
+        if holds:
+            return DeploymentState.QUARANTINED, reason
+    if not _is_ready(deployment):
+        return DeploymentState.SEEN, f"ARM says {state}"
+    return DeploymentState.APPLIED, "onboarded"
+
+
+def _is_ready(deployment: Deployment) -> bool:
+    return deployment.provisioning_state.lower() == "succeeded"
+
+
+def _doubtful(
+    deployment: Deployment,
+    kind: ModelKind,
+    surfaces: Sequence[Surface],
+    suited: Sequence[Surface],
+) -> frozenset[str]:
+    """The surfaces that may lack nothing but a fact to serve the deployment.
+
+    Answers can lack capabilities or endpoints for a while. What is served is given up for a
+    404 or for a fact, never for the lack of one.
+    """
     if deployment.sku.lower().endswith("batch"):
-        return f"{deployment.sku} serves no online requests"
-    if not fits:
-        model = deployment.model
-        return f"no enabled surface serves {model.format} {model.name} (kind {kind.value})"
-    return None
+        return frozenset()
+    unknown = kind is ModelKind.UNKNOWN or not _is_ready(deployment)
+    return frozenset(surface.name for surface in (surfaces if unknown else suited))

@@ -105,7 +105,7 @@ async def a_bench(apim: ApimOptions | None = None, **settings: int) -> AsyncIter
             gateway = ApimGateway(
                 arm, clock, GatewayId.parse(azure.gateway_id), parallel_reads=4, parallel_writes=4
             )
-            inventory = ArmInventory(arm, subscriptions=(SUBSCRIPTION,))
+            inventory = ArmInventory(arm, clock, subscriptions=(SUBSCRIPTION,))
             yield Bench(azure, client, arm, clock, gateway, inventory)
         finally:
             await arm.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.core.arm_errors import _TABLE, Meaning, meaning
+from shared.core.arm_errors import _MISSING, _TABLE, Meaning, meaning
 from shared.errors import OnboardingError, Rejected, StaleRead, Unavailable
 from tests.adapters.conftest import Bench
 from tests.adapters.test_gateway import API, FOREVER, create
@@ -189,7 +189,8 @@ def test_every_row_of_the_table_has_a_source_and_can_be_reached() -> None:
     """No row hides behind an earlier one: each decides for its own words."""
     for row in _TABLE:
         assert row.source
-        code, message = row.code or "AnyCode", row.message or "any message"
+        code = "ResourceNotFound" if row.code == _MISSING else row.code or "AnyCode"
+        message = row.message or "any message"
         assert meaning(row.status, code, message) is row.meaning
 
 

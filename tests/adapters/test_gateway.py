@@ -39,7 +39,7 @@ def plan(desired: Desired, actual: Actual) -> tuple[Change, ...]:
 
 async def apply_all(bench: Bench, desired: Desired) -> list[Action]:
     """Make *desired* stand; what that took."""
-    changes = plan(desired, await bench.gateway.actual(unit_paths(UNIT)))
+    changes = plan(desired, await bench.gateway.actual(unit_paths(UNIT), until=FOREVER))
     writes = [change for change in changes if change.action is not Action.KEEP]
     for change in writes:
         await bench.gateway.apply(change, until=FOREVER)
@@ -67,13 +67,13 @@ async def test_whatever_shape_a_put_answers_in_the_second_look_finds_nothing_to_
         assert set(await apply_all(bench, MORE)) == {Action.UPDATE}
         assert await apply_all(bench, MORE) == []
         assert set(await apply_all(bench, NOTHING)) == {Action.DELETE}
-        assert (await bench.gateway.actual(unit_paths(UNIT))).resources == {}
+        assert (await bench.gateway.actual(unit_paths(UNIT), until=FOREVER)).resources == {}
 
 
 async def test_the_managed_identity_of_a_backend_really_arrives(clean: Bench) -> None:
     await apply_all(clean, WANTED)
 
-    found = (await clean.gateway.actual([BACKEND.path])).resources[BACKEND.path]
+    found = (await clean.gateway.actual([BACKEND.path], until=FOREVER)).resources[BACKEND.path]
 
     credentials = found.body["properties"]["credentials"]
     assert credentials["managedIdentity"]["resource"] == "https://cognitiveservices.azure.com/"
@@ -81,7 +81,7 @@ async def test_the_managed_identity_of_a_backend_really_arrives(clean: Bench) ->
 
 async def test_a_write_on_an_old_etag_is_refused(clean: Bench) -> None:
     await apply_all(clean, WANTED)
-    before = await clean.gateway.actual([POLICY.path])
+    before = await clean.gateway.actual([POLICY.path], until=FOREVER)
     (first, *_), (second, *_) = (
         [it for it in plan(MORE, before) if it.path == POLICY.path] for _ in range(2)
     )
@@ -94,7 +94,7 @@ async def test_a_write_on_an_old_etag_is_refused(clean: Bench) -> None:
 @pytest.mark.parametrize("resource", [API, BACKEND], ids=["API", "backend"])
 async def test_a_delete_on_an_old_etag_is_refused(clean: Bench, resource: Resource) -> None:
     await clean.gateway.apply(create(resource), until=FOREVER)
-    found = (await clean.gateway.actual([resource.path])).resources[resource.path]
+    found = (await clean.gateway.actual([resource.path], until=FOREVER)).resources[resource.path]
     old = replace(found, etag='"stale"')
 
     with pytest.raises(StaleRead):
@@ -187,7 +187,7 @@ async def test_an_import_that_fails_after_a_good_answer_is_not_taken_for_a_succe
 async def test_a_write_that_arm_forgets_is_not_taken_for_a_success(clean: Bench) -> None:
     """200 and nothing done: what stands is what counts."""
     await clean.gateway.apply(create(API), until=FOREVER)
-    found = (await clean.gateway.actual([API.path])).resources[API.path]
+    found = (await clean.gateway.actual([API.path], until=FOREVER)).resources[API.path]
     other = next(r for r in MORE.resources if r.path == API.path)
     clean.fail(API_PUT, {"status": 200, "body": found.body})
 
@@ -226,14 +226,14 @@ async def test_a_service_in_motion_is_left_alone(bench: Bench, state: str) -> No
     bench.fail({"method": "GET", "path": "/service/apim-onramp$"}, {"status": 200, "body": service})
 
     with pytest.raises(Unavailable, match=state):
-        await bench.gateway.actual([])
+        await bench.gateway.actual([], until=FOREVER)
 
 
 async def test_an_unreadable_resource_is_not_taken_for_a_missing_one(bench: Bench) -> None:
     bench.fail({"method": "GET", "path": f"/{API.path}$"}, {"status": 403})
 
     with pytest.raises(Unavailable):
-        await bench.gateway.actual(unit_paths(UNIT))
+        await bench.gateway.actual(unit_paths(UNIT), until=FOREVER)
 
 
 async def test_the_accounts_behind_our_backends_are_found_in_the_gateway_alone(

@@ -11,13 +11,14 @@ from shared.errors import RetryableError, Unavailable
 from tests.adapters.conftest import CONTOSO, Bench
 from tests.builders import SUBSCRIPTION
 
+FOREVER = float("inf")
 LIST = {"method": "GET", "path": "/deployments$"}
 # Answers as ARM gave them to people who published them, ids replaced.
 PUBLISHED = json.loads((Path(__file__).parent / "published_answers.json").read_text())
 
 
 async def test_an_account_is_read_with_its_deployments(bench: Bench) -> None:
-    account = await bench.inventory.read(CONTOSO, confirm=frozenset())
+    account = await bench.inventory.read(CONTOSO, confirm=frozenset(), until=FOREVER)
 
     assert account is not None
     assert account.kind == "AIServices"
@@ -30,7 +31,34 @@ async def test_an_account_is_read_with_its_deployments(bench: Bench) -> None:
 async def test_only_a_404_for_the_account_itself_means_that_it_is_gone(bench: Bench) -> None:
     gone = AccountId(SUBSCRIPTION, "rg-ai", "never-there")
 
-    assert await bench.inventory.read(gone, confirm=frozenset()) is None
+    assert await bench.inventory.read(gone, confirm=frozenset(), until=FOREVER) is None
+
+
+async def test_one_404_alone_does_not_give_up_what_is_served(bench: Bench) -> None:
+    gone = {"status": 404, "code": "ResourceNotFound"}
+    bench.fail({"path": "/accounts/contoso$", "count": 1}, gone)
+    bench.fail({**LIST, "count": 1}, {"list": "empty"})
+
+    account = await bench.inventory.read(CONTOSO, confirm=frozenset({"gpt-4o"}), until=FOREVER)
+
+    assert account is not None
+    assert [deployment.name for deployment in account.deployments] == ["gpt-4o"]
+
+
+async def test_an_account_that_lists_deployments_is_not_gone(bench: Bench) -> None:
+    gone = {"status": 404, "code": "ResourceNotFound"}
+    bench.fail({"path": "/accounts/contoso$"}, gone)
+
+    with pytest.raises(Unavailable):
+        await bench.inventory.read(CONTOSO, confirm=frozenset({"gpt-4o"}), until=FOREVER)
+
+
+@pytest.mark.parametrize("code", ["SubscriptionNotFound", "InvalidResourceType", "NotFound"])
+async def test_a_404_that_is_about_something_else_is_no_absence(bench: Bench, code: str) -> None:
+    bench.fail({"path": "/Microsoft.CognitiveServices/"}, {"status": 404, "code": code})
+
+    with pytest.raises(RetryableError):
+        await bench.inventory.read(CONTOSO, confirm=frozenset(), until=FOREVER)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
@@ -39,13 +67,15 @@ async def test_an_error_is_never_taken_for_absence(bench: Bench, path: str, stat
     bench.fail({"path": path}, {"status": status, "headers": {"Retry-After": "600"}})
 
     with pytest.raises(RetryableError):
-        await bench.inventory.read(CONTOSO, confirm=frozenset())
+        await bench.inventory.read(CONTOSO, confirm=frozenset(), until=FOREVER)
 
 
 async def test_a_deployment_that_the_list_lacks_is_looked_up_by_itself(bench: Bench) -> None:
     bench.fail(LIST, {"list": "empty"})
 
-    account = await bench.inventory.read(CONTOSO, confirm=frozenset({"gpt-4o", "gone"}))
+    account = await bench.inventory.read(
+        CONTOSO, confirm=frozenset({"gpt-4o", "gone"}), until=FOREVER
+    )
 
     assert account is not None
     assert [deployment.name for deployment in account.deployments] == ["gpt-4o"]
@@ -72,7 +102,7 @@ async def test_every_page_of_a_list_is_read(bench: Bench) -> None:
     for name in sorted(names):
         await bench.put(f"{path}/deployments/{name}", body)
 
-    found = await bench.inventory.read(AccountId.parse(path), confirm=frozenset())
+    found = await bench.inventory.read(AccountId.parse(path), confirm=frozenset(), until=FOREVER)
 
     assert found is not None
     assert {deployment.name for deployment in found.deployments} == names
@@ -82,7 +112,7 @@ async def test_a_page_that_can_not_be_read_fails_the_whole(bench: Bench) -> None
     bench.fail({**LIST, "nth": 1}, {"status": 200, "body": {}})
 
     with pytest.raises(Unavailable):
-        await bench.inventory.read(CONTOSO, confirm=frozenset())
+        await bench.inventory.read(CONTOSO, confirm=frozenset(), until=FOREVER)
 
 
 async def test_a_link_to_another_host_is_not_followed(bench: Bench) -> None:
@@ -90,7 +120,7 @@ async def test_a_link_to_another_host_is_not_followed(bench: Bench) -> None:
     bench.fail(LIST, {"status": 200, "body": page})
 
     with pytest.raises(Exception, match="another host"):
-        await bench.inventory.read(CONTOSO, confirm=frozenset())
+        await bench.inventory.read(CONTOSO, confirm=frozenset(), until=FOREVER)
 
 
 async def test_only_accounts_that_can_have_models_are_listed(bench: Bench) -> None:

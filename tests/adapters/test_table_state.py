@@ -10,10 +10,10 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from sandbox.azurite import azurite
-from shared.adapters.table_state import TableState
+from shared.adapters.table_state import DEPLOYMENTS, RUNS, UNITS, TableState
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus
-from shared.core.single_flight import Cause, Ending
+from shared.core.single_flight import Cause, Claim, Ending
 from shared.errors import Unavailable
 from tests.builders import SUBSCRIPTION, a_deployment, an_account, desired_of
 
@@ -43,6 +43,17 @@ def a_store(connection: str, *, lease: timedelta = LEASE) -> TableState:
     return TableState(TableServiceClient.from_connection_string(connection), lease=lease)
 
 
+async def taken(state: TableState, unit: AccountId) -> Claim:
+    claim = await state.claim(unit)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+async def record(state: TableState, run: Run) -> None:
+    await state.record_run(run)
+    await state.record_deployments(run)
+
+
 def a_run(unit: AccountId, **changes: object) -> Run:
     verdicts = desired_of(an_account(a_deployment(), a_deployment("other"))).verdicts
     run = Run((uuid4().hex,), unit, RunStatus.SUCCEEDED, NOW, NOW, verdicts=verdicts)
@@ -53,10 +64,13 @@ async def test_a_marked_unit_is_claimed_once(state: TableState, unit: AccountId)
     assert await state.claim(unit) is None
     assert await state.mark(unit, Cause())
 
-    first, second = await state.claim(unit), await state.claim(unit)
+    first = await state.claim(unit)
+    second, third = await state.claim(unit), await state.claim(unit)
 
-    assert first is not None
-    assert second is None
+    assert isinstance(first, Claim)
+    assert isinstance(second, timedelta), "the first who asks is told when to come back"
+    assert timedelta() < second <= LEASE
+    assert third is None
 
 
 async def test_of_many_workers_one_gets_the_unit(state: TableState, unit: AccountId) -> None:
@@ -64,26 +78,23 @@ async def test_of_many_workers_one_gets_the_unit(state: TableState, unit: Accoun
 
     claims = await asyncio.gather(*(state.claim(unit) for _ in range(16)))
 
-    assert sum(claim is not None for claim in claims) == 1
+    assert sum(isinstance(claim, Claim) for claim in claims) == 1
 
 
 async def test_no_mark_of_many_is_lost(state: TableState, unit: AccountId) -> None:
     await state.mark(unit, Cause())
-    claim = await state.claim(unit)
-    assert claim is not None
+    claim = await taken(state, unit)
 
     await asyncio.gather(*(state.mark(unit, Cause(event_id=f"e{number}")) for number in range(12)))
 
     assert await state.finish(claim, Ending(done=True))
-    again = await state.claim(unit)
-    assert again is not None
+    again = await taken(state, unit)
     assert again.gen == claim.gen + 12
 
 
 async def test_a_finished_unit_is_clean(state: TableState, unit: AccountId) -> None:
     await state.mark(unit, Cause())
-    claim = await state.claim(unit)
-    assert claim is not None
+    claim = await taken(state, unit)
     assert unit in await state.unfinished()
 
     assert not await state.finish(claim, Ending(done=True))
@@ -94,8 +105,7 @@ async def test_a_finished_unit_is_clean(state: TableState, unit: AccountId) -> N
 
 async def test_a_replayed_event_is_known(state: TableState, unit: AccountId) -> None:
     assert await state.mark(unit, Cause(event_id="e"))
-    claim = await state.claim(unit)
-    assert claim is not None
+    claim = await taken(state, unit)
     await state.finish(claim, Ending(done=True))
 
     assert not await state.mark(unit, Cause(event_id="e"))
@@ -106,10 +116,8 @@ async def test_the_lease_counts_in_storages_time(connection: str, unit: AccountI
     store = a_store(connection, lease=timedelta())
     await store.mark(unit, Cause())
 
-    first, second = await store.claim(unit), await store.claim(unit)
+    first, second = await taken(store, unit), await taken(store, unit)
 
-    assert first is not None
-    assert second is not None
     assert second.epoch == first.epoch + 1
     assert not await store.finish(first, Ending(done=True)), "it is the second's now"
     assert unit in await store.unfinished()
@@ -118,7 +126,7 @@ async def test_the_lease_counts_in_storages_time(connection: str, unit: AccountI
 
 async def test_a_run_is_found_by_each_of_its_ids(state: TableState, unit: AccountId) -> None:
     ids = (uuid4().hex, uuid4().hex)
-    await state.record(a_run(unit, ids=ids))
+    await record(state, a_run(unit, ids=ids))
 
     for run_id in ids:
         (found,) = await state.run(run_id)
@@ -129,10 +137,10 @@ async def test_a_run_is_found_by_each_of_its_ids(state: TableState, unit: Accoun
 async def test_deployments_keep_since_when_they_are_as_they_are(
     state: TableState, unit: AccountId
 ) -> None:
-    await state.record(a_run(unit))
+    await record(state, a_run(unit))
     later = NOW + timedelta(hours=1)
     verdicts = desired_of(an_account(a_deployment(capacity=20))).verdicts
-    await state.record(a_run(unit, started=later, finished=later, verdicts=verdicts))
+    await record(state, a_run(unit, started=later, finished=later, verdicts=verdicts))
 
     found = {it["name"]: it for it in await state.deployments() if it["account"] == unit.arm_id}
 
@@ -146,8 +154,8 @@ async def test_deployments_keep_since_when_they_are_as_they_are(
 async def test_a_run_that_never_saw_the_inventory_removes_nothing(
     state: TableState, unit: AccountId
 ) -> None:
-    await state.record(a_run(unit))
-    await state.record(a_run(unit, status=RunStatus.WAITING, verdicts=None, error="ARM is down"))
+    await record(state, a_run(unit))
+    await record(state, a_run(unit, status=RunStatus.WAITING, verdicts=None, error="ARM is down"))
 
     found = [it["state"] for it in await state.deployments() if it["account"] == unit.arm_id]
 
@@ -158,7 +166,7 @@ async def test_a_deployment_with_a_wild_name_can_be_told_of(
     state: TableState, unit: AccountId
 ) -> None:
     wild = a_deployment("a/b#c?d\\e")
-    await state.record(a_run(unit, verdicts=desired_of(an_account(wild)).verdicts))
+    await record(state, a_run(unit, verdicts=desired_of(an_account(wild)).verdicts))
 
     (found,) = (it for it in await state.deployments() if it["account"] == unit.arm_id)
 
@@ -176,3 +184,30 @@ async def test_storage_that_is_down_is_worth_another_try(unit: AccountId) -> Non
     with pytest.raises(Unavailable):
         await store.mark(unit, Cause())
     await store.close()
+
+
+async def test_tables_that_were_deleted_are_made_anew(connection: str, unit: AccountId) -> None:
+    service = TableServiceClient.from_connection_string(connection)
+    store = TableState(service, lease=LEASE)
+    await store.mark(unit, Cause())
+    for name in (UNITS, DEPLOYMENTS, RUNS):
+        await service.delete_table(name)
+
+    with pytest.raises(Unavailable):
+        await store.mark(unit, Cause())
+    assert await store.mark(unit, Cause())
+    await record(store, a_run(unit))
+    await store.close()
+
+
+async def test_a_unit_is_left_alone_for_as_long_as_was_asked(
+    state: TableState, unit: AccountId
+) -> None:
+    await state.mark(unit, Cause())
+    claim = await taken(state, unit)
+
+    await state.finish(claim, Ending(done=False, wait=timedelta(minutes=1)))
+    await state.mark(unit, Cause(event_id="later"))
+
+    assert await state.claim(unit) is None
+    assert unit in await state.unfinished()

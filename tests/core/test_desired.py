@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-from shared.core.desired import Desired, unit_paths
+from shared.core.desired import Desired, Observed, desired, unit_paths
 from shared.core.model import Account, Deployment, Json, Model, Service
 from shared.core.modes import Mode
 from shared.core.naming import api_id, backend_id
@@ -18,6 +18,7 @@ from shared.core.verdicts import DeploymentState
 from tests.builders import (
     NOW,
     RULES,
+    SERVICE,
     UNIT,
     a_deployment,
     an_account,
@@ -120,6 +121,7 @@ def test_the_order_in_which_arm_lists_deployments_does_not_matter() -> None:
         (a_deployment(), DeploymentState.APPLIED, "onboarded"),
         (a_deployment(provisioning_state="Creating"), DeploymentState.SEEN, "Creating"),
         (a_deployment(provisioning_state="SomethingNew"), DeploymentState.SEEN, "SomethingNew"),
+        (a_deployment(provisioning_state="Failed"), DeploymentState.QUARANTINED, "Failed"),
         (a_deployment(sku="GlobalBatch"), DeploymentState.QUARANTINED, "GlobalBatch"),
         (a_deployment(capabilities={}), DeploymentState.QUARANTINED, "kind unknown"),
         (a_deployment("a b"), DeploymentState.QUARANTINED, "allowlist"),
@@ -145,6 +147,42 @@ def test_a_deployment_that_is_served_stays_while_arm_has_it_whatever_its_state()
     kept = desired_of(an_account(failed), standing=serving("gpt-4o"))
 
     assert [verdict.state for verdict in kept.verdicts] == [DeploymentState.APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "account"),
+    [
+        (a_deployment(capabilities={}), {}),
+        (a_deployment(capabilities={}, provisioning_state="Updating"), {}),
+        (a_deployment(), {"endpoints": {}}),
+        (a_deployment(), {"custom_subdomain": None}),
+    ],
+    ids=["no capabilities", "updating", "no endpoints", "no subdomain"],
+)
+def test_what_is_served_is_not_given_up_for_the_lack_of_a_fact(
+    deployment: Deployment, account: Json
+) -> None:
+    found = desired_of(an_account(deployment, **account), standing=serving("gpt-4o"))
+
+    assert found.lost == frozenset()
+    for rules in policies(found).values():
+        assert "gpt-4o" in rules.served
+    (verdict,) = found.verdicts
+    assert verdict.state is DeploymentState.APPLIED
+
+
+def test_a_surface_that_is_lost_counts_for_the_brake() -> None:
+    rules = replace(RULES, surfaces=("azure-openai-v1",))
+
+    found = desired_of(an_account(a_deployment()), standing=serving("gpt-4o"), rules=rules)
+
+    assert found.lost == {"gpt-4o"}
+
+
+def test_an_account_that_is_gone_is_treated_as_its_tags_last_said() -> None:
+    observed = Observed(UNIT, None, serving("gpt-4o"), SERVICE, NOW, Mode.OBSERVE)
+
+    assert desired(observed, RULES).mode is Mode.OBSERVE
 
 
 def test_a_partner_chat_model_is_served_on_v1_only() -> None:
@@ -294,7 +332,7 @@ def test_upsert_only_takes_nothing_off() -> None:
 
 
 def test_a_deployment_that_arm_has_but_nobody_can_serve_is_lost_and_not_retired() -> None:
-    odd = a_deployment(capabilities={})
+    odd = a_deployment(model=Model("OpenAI", "whisper", "1"))
 
     found = desired_of(an_account(odd), standing=serving("gpt-4o"))
 

@@ -29,7 +29,7 @@ def test_accounts_of_one_name_in_two_groups_get_two_ids() -> None:
 def test_the_id_shows_account_and_surface_and_the_backend_is_named_as_the_wizard_does() -> None:
     api = naming.api_id(UNIT, "azure-openai-v1")
 
-    assert re.fullmatch(r"contoso-azure-openai-v1-[0-9a-f]{8}", api)
+    assert re.fullmatch(r"contoso-azure-openai-v1-[0-9a-f]{12}", api)
     assert naming.backend_id(UNIT, "azure-openai-v1") == f"{api}-ai-endpoint"
 
 

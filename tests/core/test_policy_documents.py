@@ -48,7 +48,9 @@ def test_the_limit_is_the_deployments_and_a_deployment_without_one_has_none(
     limits = list(document(surface).iter("llm-token-limit"))
 
     assert [limit.get("tokens-per-minute") for limit in limits] == ["10000"]
-    assert limits[0].get("counter-key") == '@(context.Subscription.Id + "/1a2b3c4d/gpt-4o")'
+    assert limits[0].get("counter-key") == (
+        '@((context.Subscription?.Id ?? "none") + "/1a2b3c4d/gpt-4o")'
+    )
 
 
 def test_the_clients_key_is_dropped(surface: Surface) -> None:

@@ -49,8 +49,15 @@ def test_a_redelivered_event_changes_nothing() -> None:
     assert marked(once, Cause(event_id="e", run_id="")) == once
 
 
+def test_a_storm_on_a_unit_that_waits_anyway_writes_nothing() -> None:
+    once = marked(CLEAN, Cause(event_id="e", written="gpt-4o"))
+
+    assert marked(once, Cause(event_id="f", written="gpt-4o")) == once
+    assert marked(once, Cause(event_id="f", full=True)) != once
+
+
 def test_only_the_last_events_are_remembered() -> None:
-    row = UnitRow()
+    row = replace(DIRTY, owner="a")
     for number in range(30):
         row = marked(row, Cause(event_id=f"e{number}", run_id=""))
 
@@ -83,7 +90,7 @@ def test_marks_do_not_prolong_a_lease() -> None:
 def test_a_finished_unit_is_clean_and_free() -> None:
     taken, claim = take(DIRTY)
 
-    after = finished(taken, claim, Ending(done=True))
+    after = finished(taken, claim, Ending(done=True), NOW)
 
     assert after is not None
     assert (after.is_dirty, after.owner, after.attempts) == (False, "", 0)
@@ -93,7 +100,7 @@ def test_what_happened_during_the_run_is_not_done_by_it() -> None:
     taken, claim = take(DIRTY)
     changed = marked(taken, Cause(event_id="later", run_id="later-run"))
 
-    after = finished(changed, claim, Ending(done=True))
+    after = finished(changed, claim, Ending(done=True), NOW)
 
     assert after is not None
     assert after.is_dirty
@@ -103,7 +110,7 @@ def test_what_happened_during_the_run_is_not_done_by_it() -> None:
 def test_a_run_that_failed_leaves_the_unit_dirty_and_counts() -> None:
     taken, claim = take(marked(DIRTY, Cause(event_id="", run_id="r")))
 
-    after = finished(taken, claim, Ending(done=False))
+    after = finished(taken, claim, Ending(done=False), NOW)
 
     assert after is not None
     assert (after.is_dirty, after.owner, after.attempts, after.runs) == (True, "", 1, ("r",))
@@ -114,13 +121,13 @@ def test_an_owner_whose_unit_was_taken_over_can_not_finish_it() -> None:
     over = claimed(taken, owner="b", now=NOW + LEASE, lease=LEASE)
     assert over is not None
 
-    assert finished(over, claim, Ending(done=True)) is None
+    assert finished(over, claim, Ending(done=True), NOW) is None
 
 
 def test_done_never_goes_back() -> None:
     taken, claim = take(DIRTY)
 
-    after = finished(replace(taken, done=7), claim, Ending(done=True))
+    after = finished(replace(taken, done=7), claim, Ending(done=True), NOW)
 
     assert after is not None
     assert after.done == 7
@@ -131,12 +138,12 @@ def test_a_full_look_and_a_go_ahead_hold_until_they_are_done() -> None:
     taken, claim = take(marked(row, Cause(full=True, go_ahead=True)))
     assert (claim.full, claim.go_ahead) == (True, True)
 
-    tried = finished(taken, claim, Ending(done=False, seen="as it was"))
+    tried = finished(taken, claim, Ending(done=False, seen="as it was"), NOW)
     assert tried is not None
     taken, claim = take(tried)
     assert (claim.full, claim.go_ahead) == (True, True)
 
-    done = finished(taken, claim, Ending(done=True, seen="as it was"))
+    done = finished(taken, claim, Ending(done=True, seen="as it was"), NOW)
     assert done is not None
     _, claim = take(marked(done, Cause(event_id="e")))
     assert (claim.full, claim.go_ahead) == (False, False)
@@ -146,7 +153,7 @@ def test_a_full_look_asked_for_during_a_run_is_not_answered_by_it() -> None:
     taken, claim = take(UnitRow(gen=1, seen="as it was"))
     meanwhile = marked(taken, Cause(full=True))
 
-    done = finished(meanwhile, claim, Ending(done=True, seen="as it was"))
+    done = finished(meanwhile, claim, Ending(done=True, seen="as it was"), NOW)
 
     assert done is not None
     assert take(done)[1].full
@@ -164,7 +171,7 @@ def test_a_written_deployment_is_expected_until_a_run_or_its_deletion() -> None:
     later = marked(taken, Cause(event_id="4", written="c"))
     assert claim.expected == ("b",)
 
-    done = finished(later, claim, Ending(done=True))
+    done = finished(later, claim, Ending(done=True), NOW)
 
     assert done is not None
     assert done.expected == ("c",)

@@ -65,6 +65,7 @@ async def test_an_event_for_nobody_is_acknowledged_and_its_reason_logged(
 
 async def test_a_replayed_event_is_acknowledged_and_counted(stage: Stage) -> None:
     account = await stage.account()
+    await stage.quiet()
     twice = event(subject=account, id=f"replayed {name_of(account)}")
     assert await deliver(stage, twice) == 202
     await stage.quiet()
