@@ -18,6 +18,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline.policies import AsyncRetryPolicy
@@ -27,7 +28,7 @@ from azure.mgmt.apimanagement.aio import ApiManagementClient
 from shared.adapters.plain_http import LOOPBACK, http_policies
 from shared.core.arm_errors import Meaning, meaning, operation_meaning
 from shared.core.model import Json
-from shared.errors import Rejected, StaleRead, Unavailable
+from shared.errors import Rejected, RetryableError, StaleRead, Unavailable
 from shared.ports import Clock
 
 _ATTEMPTS = 6
@@ -35,6 +36,7 @@ _LONGEST_SLEEP_S = 8.0
 _NOT_NOW_S = 30.0  # where an answer says later, and not how much
 _POLL_INTERVAL_S = 1.0
 _ACCEPTED = frozenset({200, 201, 202, 204})
+_CUT = frozenset({500, 502, 504})  # answers that leave open whether a write took effect
 _RUNNING = frozenset({"inprogress", "accepted", "creating", "updating", "running", "deleting"})
 
 
@@ -193,15 +195,31 @@ class Arm:
         except ClientAuthenticationError as exc:
             raise Unavailable(f"{where}: no token for ARM ({exc.message})") from exc
         except (AzureError, TimeoutError) as exc:
-            if method == "GET":
+            # azure-core calls a connection that broke after the request a request error as well.
+            never_sent = isinstance(
+                getattr(exc, "inner_exception", None), aiohttp.ClientConnectorError
+            )
+            if never_sent or method == "GET":
                 return Answer(0, _error_body("NoAnswer", type(exc).__name__), {}), 0.0
-            # It may have taken effect, and only reading can tell. (aiohttp repeats a request once
-            # by itself when a kept-alive connection turns out dead; the lease makes that harmless.)
-            raise StaleRead(f"{where}: no answer ({type(exc).__name__})") from exc
+            raise self._unknown(f"{where}: no answer ({type(exc).__name__})", headers) from exc
         answer = _answer(response)
         if answer.status in _ACCEPTED:
             return answer, None
-        return answer, _wait(answer, where, is_read=method == "GET")
+        if answer.status in _CUT and method != "GET":
+            raise self._unknown(_say(where, answer), headers)
+        return answer, _wait(answer, where)
+
+    def _unknown(self, said: str, headers: Mapping[str, str]) -> RetryableError:
+        """A write that may have taken effect, or may yet: only reading can tell.
+
+        The front door gives up on writes that go on behind it (Azure/apiops#490). One that names
+        an ETag can't undo anything newer. A create could, so the unit is left alone until it must
+        have landed. (aiohttp repeats a request once by itself when a kept-alive connection turns
+        out dead; both are of one run, so that does no harm.)
+        """
+        if "If-Match" in headers:
+            return StaleRead(said)
+        return Unavailable(said, retry_after=timedelta(seconds=self.request_s))
 
     def _same_host(self, url: str) -> str:
         """Refuse to send our token anywhere but to ARM."""
@@ -210,7 +228,7 @@ class Arm:
         return url
 
 
-def _wait(answer: Answer, where: str, *, is_read: bool) -> float | None:
+def _wait(answer: Answer, where: str) -> float | None:
     """Seconds to wait before the same request makes sense again; None for an answer to use."""
     code, message = _error(answer.body)
     retry_after = _retry_after(answer)
@@ -225,9 +243,6 @@ def _wait(answer: Answer, where: str, *, is_read: bool) -> float | None:
                 f"{_say(where, answer)}; check its role assignments", retry_after=wait
             )
         case Meaning.BUSY:
-            if answer.status in (500, 502, 504) and not is_read:
-                # The front door may have given up on a write that goes on (Azure/apiops#490).
-                raise StaleRead(_say(where, answer))
             return retry_after
         case Meaning.LATER:
             return retry_after or _NOT_NOW_S

@@ -157,6 +157,7 @@ def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> Uni
         attempts=row.attempts + 1,
         lease_start=now,
         lease=lease,
+        seen="",  # a run may die in the middle of writing: then nobody is sure of what stands
     )
 
 

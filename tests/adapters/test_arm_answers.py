@@ -79,7 +79,7 @@ ROWS = [
         1,
         id="A16 in use",
     ),
-    pytest.param(answer(504, "GatewayTimeout", "no answer"), 1, StaleRead, 1, id="A17 cut"),
+    pytest.param(answer(504, "GatewayTimeout", "no answer"), 1, Unavailable, 1, id="A17 cut"),
     pytest.param(
         answer(429, "ResourceRequestsThrottled", "slow down", **{"Retry-After": "372"}),
         99,
@@ -101,7 +101,7 @@ ROWS = [
     pytest.param(answer(401, "AuthenticationFailed", "no"), 99, Unavailable, 1, id="401"),
     pytest.param(answer(403, "AuthorizationFailed", "no role"), 99, Unavailable, 1, id="403"),
     pytest.param(answer(404, "ParentResourceNotFound", "gone"), 99, StaleRead, 1, id="404 parent"),
-    pytest.param(answer(500, "InternalServerError", "oops"), 1, StaleRead, 1, id="500"),
+    pytest.param(answer(500, "InternalServerError", "oops"), 1, Unavailable, 1, id="500"),
     pytest.param(answer(503, "ServiceUnavailable", "oops"), 1, None, 2, id="503"),
 ]
 

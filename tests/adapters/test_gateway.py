@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -163,15 +164,26 @@ async def test_a_refusal_for_good_is_not_repeated(clean: Bench, status: int, cod
     ],
     ids=str,
 )
-async def test_a_write_without_an_answer_is_looked_up_and_not_repeated(
+async def test_a_create_without_an_answer_is_not_repeated_until_it_must_have_landed(
     clean: Bench, answer: dict[str, Any], sent: int
 ) -> None:
     clean.fail(API_PUT, answer)
 
-    with pytest.raises(StaleRead):
+    with pytest.raises(Unavailable) as met:
         await clean.gateway.apply(create(API), until=FOREVER)
 
+    assert met.value.retry_after == timedelta(seconds=clean.arm.request_s)
     assert len(clean.asked("PUT")) == sent
+
+
+async def test_an_update_without_an_answer_is_looked_up_at_once(clean: Bench) -> None:
+    await apply_all(clean, WANTED)
+    actual = await clean.gateway.actual(unit_paths(UNIT), until=FOREVER)
+    (update,) = (it for it in plan(MORE, actual) if it.path == API.path)
+    clean.fail(API_PUT, {"drop": "after"})
+
+    with pytest.raises(StaleRead):
+        await clean.gateway.apply(update, until=FOREVER)
 
 
 async def test_an_import_that_fails_after_a_good_answer_is_not_taken_for_a_success(

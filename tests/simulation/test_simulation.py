@@ -1,0 +1,87 @@
+"""The app under storm, and the proof that the simulator would notice if it were broken."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation import broken_app, broken_protocol
+from tests.simulation.simulation import Outcome, Simulation
+from tests.simulation.worker import Variant
+
+SEEDS = 120
+MOST = 100  # seeds of its season after which a variant must have been caught
+# variant, season, the oracles that are to catch it
+BROKEN: tuple[tuple[Variant, str, frozenset[str]], ...] = (
+    (broken_protocol.boolean_dirty, "busy", frozenset({"clean-is-right"})),
+    (broken_protocol.short_lease, "rushed", frozenset({"stale"})),
+    (broken_protocol.late_generation, "busy", frozenset({"clean-is-right"})),
+    (broken_protocol.looks_first, "rushed", frozenset({"stale"})),
+    (broken_protocol.stale_finisher_marks, "rushed", frozenset({"stale"})),
+    (broken_protocol.inventory_first, "rushed", frozenset({"stale"})),
+    (broken_protocol.unfenced_create, "rushed", frozenset({"stale"})),
+    (broken_app.answers_first, "deadly", frozenset({"clean-is-right"})),
+    (broken_app.sends_once, "rushed", frozenset({"awake"})),
+    (broken_app.sweeps_nothing, "lossy", frozenset({"converges", "leaves-nothing"})),
+    (broken_app.trusts_lists, "half-blind", frozenset({"keeps"})),
+    (broken_app.errors_are_empty, "denied", frozenset({"keeps"})),
+    (broken_app.adopts, "meddled", frozenset({"foreign"})),
+    (broken_app.writes_globally, "busy", frozenset({"foreign"})),
+    (broken_app.patient, "throttled", frozenset({"deadline"})),
+    (broken_app.unbounded, "busy", frozenset({"parallel"})),
+    (broken_app.never_content, "busy", frozenset({"rests"})),
+    (broken_app.leaves_backends, "busy", frozenset({"leaves-nothing"})),
+    (broken_app.all_or_nothing, "meddled", frozenset({"converges"})),
+    (broken_app.surprised, "busy", frozenset({"crashes"})),
+)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 20))
+def test_nothing_is_violated(first: int) -> None:
+    outcomes = [Simulation(seed).run() for seed in range(first, first + 20)]
+
+    assert {it.seed: it.violations for it in outcomes if it.violations} == {}
+
+
+@pytest.mark.parametrize(
+    ("variant", "season", "oracles"), BROKEN, ids=[variant.__name__ for variant, _, _ in BROKEN]
+)
+def test_a_broken_variant_is_caught(variant: Variant, season: str, oracles: frozenset[str]) -> None:
+    caught = (
+        seed
+        for seed in range(MOST)
+        if oracles & {it.oracle for it in outcome(seed, variant, season).violations}
+    )
+
+    assert next(caught, None) is not None
+
+
+def test_every_oracle_is_needed() -> None:
+    known = frozenset().union(*(oracles for _, _, oracles in BROKEN))
+
+    assert known == {
+        *("clean-is-right", "awake", "converges", "leaves-nothing", "rests"),
+        *("foreign", "stale", "keeps", "deadline", "parallel", "crashes"),
+    }
+
+
+@pytest.mark.parametrize("seed", [3, 17])
+def test_one_seed_is_one_run(seed: int) -> None:
+    first, second = Simulation(seed).run(), Simulation(seed).run()
+
+    assert first.lines == second.lines
+    assert first == second
+
+
+def test_a_seed_is_the_same_run_in_another_process() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "3"]
+    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert f"trace {Simulation(3).run().digest[:16]}" in shown.stdout
+
+
+def outcome(seed: int, variant: Variant, season: str) -> Outcome:
+    return Simulation(seed, variant=variant, season=season).run()
