@@ -137,9 +137,13 @@ class Simulation:
             self.sweep()
             self.oracles.check_converged()
         self.oracles.check_leaves_nothing()
-        before = self.oracles.writes
+        writes, calls = self.oracles.writes, self.oracles.calls
         self.sweep()
-        self.oracles.check_rest(before)
+        self.oracles.check_rest(
+            writes=self.oracles.writes - writes,
+            calls=self.oracles.calls - calls,
+            units=len(self._rows()),
+        )
 
     def end(self) -> Outcome:
         steps = self.loop.time()

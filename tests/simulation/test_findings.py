@@ -1,6 +1,5 @@
 """Stories that went wrong once, told step by step; each names what it taught."""
 
-
 from tests.simulation import truth
 from tests.simulation.azure import ACCOUNTS, GATEWAY
 from tests.simulation.simulation import Simulation

@@ -17,7 +17,7 @@ BROKEN: tuple[tuple[Variant, str, frozenset[str]], ...] = (
     (broken_protocol.boolean_dirty, "busy", frozenset({"clean-is-right"})),
     (broken_protocol.short_lease, "rushed", frozenset({"stale"})),
     (broken_protocol.late_generation, "busy", frozenset({"clean-is-right"})),
-    (broken_protocol.looks_first, "rushed", frozenset({"stale"})),
+    (broken_protocol.looks_first, "busy", frozenset({"stale"})),
     (broken_protocol.stale_finisher_marks, "rushed", frozenset({"stale"})),
     (broken_protocol.inventory_first, "rushed", frozenset({"stale"})),
     (broken_protocol.unfenced_create, "rushed", frozenset({"stale"})),
