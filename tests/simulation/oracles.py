@@ -38,9 +38,9 @@ from tests.simulation.loop import PROCESS
 from tests.simulation.runs import CAUSE, Cause, RunInfo
 from tests.simulation.tables import START, Row
 
-# At rest: the service, four paths and an operation list per surface, the account and its
-# deployments, and a second look at what is gone; and the sweep's own lists.
-MOST_CALLS_A_UNIT, MOST_CALLS_A_SWEEP = 16, 10
+# At rest: the service, three paths and an operation list for each of two surfaces, the account,
+# its deployments, and a second look at an account that is gone.
+MOST_CALLS_A_UNIT = 12
 _SHORT_S = 11.0
 _OURS = ("service/apis", "service/backends", "service/apis/policies")
 
@@ -188,7 +188,7 @@ class Oracles:
         """After a sweep at rest: what it wrote and asked."""
         if writes:
             self.journal.violate("rests", f"{writes} writes although all was well")
-        if calls > units * MOST_CALLS_A_UNIT + MOST_CALLS_A_SWEEP:
+        if calls > units * MOST_CALLS_A_UNIT:
             self.journal.violate("rests", f"{calls} calls for {units} units at rest")
 
     def _compare(self, oracle: str, *, excused: set[str]) -> None:
