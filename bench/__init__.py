@@ -1,0 +1,1 @@
+"""What onboarding costs, measured on the local Azure; see docs/performance.md."""
