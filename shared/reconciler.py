@@ -19,7 +19,7 @@ from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus, after_changes, run_status
 from shared.core.seen import inventory_fingerprint, missing
 from shared.core.single_flight import Claim, Ending
-from shared.core.standing import known_names, read_standing
+from shared.core.standing import read_standing, served_names
 from shared.errors import Held, RetryableError, TerminalError
 from shared.ports import Clock, Gateway, Inventory, Outcomes, StateStore, WorkQueue
 
@@ -76,7 +76,7 @@ class Reconciler:
         unit, rules, now = run.unit, self.rules, self.clock.now()
         actual = await self.gateway.actual(unit_paths(unit), until=until)
         standing = read_standing(unit, actual, owner=rules.owner)
-        confirm = known_names(standing) | frozenset(claim.expected)
+        confirm = served_names(standing) | frozenset(claim.expected)
         account = await self.inventory.read(unit, confirm=confirm, until=until)
         last_mode = Mode(claim.mode) if claim.mode else None
         wanted = desired(Observed(unit, account, standing, actual.service, now, last_mode), rules)

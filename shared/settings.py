@@ -142,7 +142,7 @@ class Settings(BaseModel):
         default=4, description="Writes to the gateway at a time, per process"
     )
     parallel_reads: Annotated[int, Field(ge=1, le=50)] = Field(
-        default=8, description="Reads of the gateway at a time, per process"
+        default=10, description="Reads of the gateway at a time, per process"
     )
     storage: Annotated[Mapping[str, str], AfterValidator(_storage)] = Field(
         description="`AzureWebJobsStorage`: a connection string, or its identity-based form "

@@ -26,6 +26,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.apimanagement.aio import ApiManagementClient
 
 from shared.adapters.plain_http import LOOPBACK, http_policies
+from shared.adapters.read_rate import ReadRate
 from shared.core.arm_errors import Meaning, meaning, operation_meaning
 from shared.core.model import Json
 from shared.errors import Rejected, RetryableError, StaleRead, Unavailable
@@ -65,6 +66,7 @@ class Arm:
     ) -> None:
         self._clock = clock
         self._origin = _origin(endpoint)
+        self._rate = ReadRate(at=clock.monotonic())
         self.request_s = request_timeout.total_seconds()
         self._client = ApiManagementClient(
             credential,
@@ -143,7 +145,7 @@ class Arm:
         if not url or (answer.status == 200 and not _is_running(answer)):
             return answer
         url = self._same_host(url)
-        end = until + self.request_s
+        end, interval = until + self.request_s, _POLL_INTERVAL_S
         while self._clock.monotonic() < end:
             answer = await self._send("GET", url, until=end)
             if answer.status == 404:
@@ -151,7 +153,7 @@ class Arm:
             if not _is_running(answer):
                 _raise_if_failed(answer, path)
                 return answer
-            wait = _retry_after(answer) or _POLL_INTERVAL_S
+            wait, interval = _retry_after(answer) or interval, min(interval * 1.5, _LONGEST_SLEEP_S)
             if self._clock.monotonic() + wait > end:
                 break
             await self._clock.sleep(wait)
@@ -188,6 +190,8 @@ class Arm:
         self, method: str, url: str, headers: Mapping[str, str], body: Json | None, where: str
     ) -> tuple[Answer, float | None]:
         """One request: its answer, and how long to wait before it makes sense again."""
+        if method == "GET" and (pause := self._rate.wait_s(self._clock.monotonic())):
+            await self._clock.sleep(pause)
         request = HttpRequest(method, url, headers=dict(headers), json=body)
         try:
             async with asyncio.timeout(self.request_s):  # azure-core's own count between bytes

@@ -108,17 +108,22 @@ class ApimGateway:
 
     async def _read(self, path: str, until: float) -> ActualResource | None:
         kind = kind_of(path)
-        query = {"format": "xml"} if kind is ResourceKind.API_POLICY else {}
-        async with self._slots:
-            answer = await self._arm.get(
-                f"{self._root}/{path}", api_version=API_VERSION, until=until, **query
-            )
+        answer, operations = await asyncio.gather(
+            self._get(path, kind, until),
+            self._operations(path, until) if kind is ResourceKind.API else _no_operations(),
+        )
         if answer is None:
             return None
         if not answer.etag:
             raise Unavailable(f"{path} came without an ETag")
-        operations = await self._operations(path, until) if kind is ResourceKind.API else ()
         return ActualResource(path, answer.body, answer.etag, operations)
+
+    async def _get(self, path: str, kind: ResourceKind, until: float) -> Answer | None:
+        query = {"format": "xml"} if kind is ResourceKind.API_POLICY else {}
+        async with self._slots:
+            return await self._arm.get(
+                f"{self._root}/{path}", api_version=API_VERSION, until=until, **query
+            )
 
     async def _operations(self, path: str, until: float) -> tuple[tuple[str, str, str], ...]:
         async with self._slots:
@@ -129,6 +134,10 @@ class ApimGateway:
                 )
             ]
         return tuple(sorted(items))
+
+
+async def _no_operations() -> tuple[tuple[str, str, str], ...]:
+    return ()
 
 
 def _operation(item: Json) -> tuple[str, str, str]:

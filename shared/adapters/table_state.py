@@ -5,6 +5,7 @@ Everything here can be lost: what is ours is marked in the gateway, and a sweep 
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,7 @@ class TableState:
         self._service = service
         self._lease = lease
         self._ready = asyncio.Event()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def close(self) -> None:
         await self._service.close()
@@ -128,6 +130,17 @@ class TableState:
             The row as it stands after the step; None when the step had nothing to do.
         """
         table = await self._table(UNITS)
+        key = rows.unit_key(unit)
+        # Those of one process take turns; only other processes are left to collide with.
+        async with self._turns[key]:
+            return await self._swap_in_turn(table, unit, step)
+
+    async def _swap_in_turn(
+        self,
+        table: TableClient,
+        unit: AccountId,
+        step: Callable[[UnitRow, datetime], UnitRow | None],
+    ) -> UnitRow | None:
         key = rows.unit_key(unit)
         with self._translated(UNITS):
             for attempt in range(_TRIES):

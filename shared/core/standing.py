@@ -45,9 +45,3 @@ def read_standing(unit: AccountId, actual: Actual, *, owner: str) -> Standing:
 def served_names(standing: Standing) -> frozenset[str]:
     """The deployments, lower-cased, that some surface serves."""
     return frozenset(name for api in standing.values() for name in api.rules.served)
-
-
-def known_names(standing: Standing) -> frozenset[str]:
-    """The deployments that some surface serves, or says are gone."""
-    retired = frozenset(name for api in standing.values() for name in api.rules.retired)
-    return served_names(standing) | retired
