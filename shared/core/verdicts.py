@@ -83,7 +83,7 @@ def _verdict(
     reachable = [surface for surface in suited if backend_url(account, surface)]
     state, reason = _state(deployment, kind, reachable, problem)
     applied = state is DeploymentState.APPLIED
-    doubtful = _doubtful(deployment, kind, surfaces, suited)
+    doubtful = _doubtful(deployment, kind, surfaces, account)
     kept = doubtful if deployment.name.lower() in served else frozenset[str]()
     if kept and not applied:
         state, reason = DeploymentState.APPLIED, f"kept as it was: {reason}"
@@ -122,14 +122,21 @@ def _doubtful(
     deployment: Deployment,
     kind: ModelKind,
     surfaces: Sequence[Surface],
-    suited: Sequence[Surface],
+    account: Account,
 ) -> frozenset[str]:
     """The surfaces that may lack nothing but a fact to serve the deployment.
 
     Answers can lack capabilities or endpoints for a while. What is served is given up for a
     404 or for a fact, never for the lack of one.
     """
-    if deployment.sku.lower().endswith("batch"):
+    if not account.endpoints:
+        return frozenset(surface.name for surface in surfaces)
+    if deployment.sku.lower().endswith("batch") or _account_problem(account) is not None:
         return frozenset()
-    unknown = kind is ModelKind.UNKNOWN or not _is_ready(deployment)
-    return frozenset(surface.name for surface in (surfaces if unknown else suited))
+    if kind is ModelKind.UNKNOWN or not _is_ready(deployment):
+        return frozenset(surface.name for surface in surfaces)
+    return frozenset(
+        surface.name
+        for surface in surfaces
+        if surface.serves(deployment) and not account.endpoints.keys() & set(surface.endpoint_names)
+    )

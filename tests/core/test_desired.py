@@ -16,6 +16,7 @@ from shared.core.ownership import marked_unit, read_mark
 from shared.core.policy_documents import PolicyRules, read_rules
 from shared.core.verdicts import DeploymentState
 from tests.builders import (
+    ENDPOINTS,
     NOW,
     RULES,
     SERVICE,
@@ -155,9 +156,10 @@ def test_a_deployment_that_is_served_stays_while_arm_has_it_whatever_its_state()
         (a_deployment(capabilities={}), {}),
         (a_deployment(capabilities={}, provisioning_state="Updating"), {}),
         (a_deployment(), {"endpoints": {}}),
-        (a_deployment(), {"custom_subdomain": None}),
+        (a_deployment(), {"endpoints": {}, "custom_subdomain": None}),
+        (a_deployment(), {"endpoints": {"Token Service API": "https://x.openai.azure.com"}}),
     ],
-    ids=["no capabilities", "updating", "no endpoints", "no subdomain"],
+    ids=["no capabilities", "updating", "no endpoints", "no answer", "not the endpoint"],
 )
 def test_what_is_served_is_not_given_up_for_the_lack_of_a_fact(
     deployment: Deployment, account: Json
@@ -169,6 +171,21 @@ def test_what_is_served_is_not_given_up_for_the_lack_of_a_fact(
         assert "gpt-4o" in rules.served
     (verdict,) = found.verdicts
     assert verdict.state is DeploymentState.APPLIED
+
+
+def test_an_account_that_was_made_anew_without_a_subdomain_is_given_up() -> None:
+    """Its endpoints are there, and they are others: that is a fact."""
+    regional = "https://swedencentral.api.cognitive.microsoft.com/"
+    anew = an_account(
+        a_deployment(),
+        custom_subdomain=None,
+        endpoints=dict.fromkeys(ENDPOINTS, regional),
+    )
+
+    found = desired_of(anew, standing=serving("gpt-4o"))
+
+    assert found.resources == ()
+    assert found.lost == {"gpt-4o"}
 
 
 def test_a_surface_that_is_lost_counts_for_the_brake() -> None:

@@ -156,6 +156,8 @@ class Oracles:
         if not path.endswith("/policies/policy"):
             return
         unit = cause.run.unit.name
+        if not any(it.startswith(f"{unit}/") for it in truth.expected(self.store)):
+            return  # an account that was made anew without a subdomain serves nobody
         dropped = truth.served_by(before).keys() - truth.served_by(after).keys()
         for deployment in truth.deployments_of(self.store, unit):
             if deployment.name.lower() in dropped and _born(deployment) < cause.seen_at:
