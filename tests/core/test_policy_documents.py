@@ -75,3 +75,17 @@ def test_a_value_that_could_mean_something_in_a_policy_is_refused(
 @pytest.mark.parametrize("text", ["", "<policies>", "<policies />", "no xml"])
 def test_a_policy_that_is_not_ours_lets_nobody_through(text: str) -> None:
     assert read_rules(text) == PolicyRules()
+
+
+@pytest.mark.parametrize(
+    ("count", "tokens", "limit"), [(450, 10_000, 256 * 1024), (50, None, 16 * 1024)]
+)
+def test_as_many_deployments_fit_a_policy_as_the_readme_says(
+    surface: Surface, count: int, tokens: int | None, limit: int
+) -> None:
+    """Sizes: azure-docs, api-management-service-limits; Consumption has no token limits."""
+    rules = [DeploymentRule(f"gpt-4o-{number:04}", tokens) for number in range(count)]
+
+    text = policy_document(surface, backend="b" * 60, unit="1a2b3c4d5e6f", served=rules)
+
+    assert len(text.encode()) <= limit
