@@ -76,7 +76,7 @@ class Reconciler:
         unit, rules, now = run.unit, self.rules, self.clock.now()
         actual = await self.gateway.actual(unit_paths(unit), until=until)
         standing = read_standing(unit, actual, owner=rules.owner)
-        confirm = served_names(standing) | frozenset(claim.expected)
+        confirm = served_names(standing) | frozenset(claim.expected_names)
         account = await self.inventory.read(unit, confirm=confirm, until=until)
         last_mode = Mode(claim.mode) if claim.mode else None
         wanted = desired(Observed(unit, account, standing, actual.service, now, last_mode), rules)
@@ -88,7 +88,7 @@ class Reconciler:
         held = {**refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
         changes = await self.applier.apply(plan, withheld=held, until=until)
         patient = claim.attempts < _LOOKS
-        unseen = missing(account, claim.expected) if patient else ()
+        unseen = missing(account, claim.expected_names) if patient else ()
         status = run_status(changes, wanted.verdicts if patient else ())
         status = RunStatus.WAITING if unseen else status
         done = status is RunStatus.SUCCEEDED
@@ -134,7 +134,7 @@ class Reconciler:
         """
         account = await self.inventory.read(claim.unit, confirm=frozenset(), until=until)
         return inventory_fingerprint(account, self.rules) == claim.seen and not missing(
-            account, claim.expected
+            account, claim.expected_names
         )
 
     async def _end(self, claim: Claim, run: Run) -> Run:

@@ -12,7 +12,7 @@ from shared.core.model import Json
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId, is_deployment_name
 from shared.core.runs import Run
-from shared.core.single_flight import UnitRow
+from shared.core.single_flight import Expected, UnitRow
 from shared.core.verdicts import DeploymentState, Verdict
 
 type Entity = dict[str, Any]
@@ -57,7 +57,7 @@ def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
         seen=entity.get("seen", ""),
         events=tuple(json.loads(entity.get("events", "[]"))),
         runs=tuple(json.loads(entity.get("runs", "[]"))),
-        expected=tuple(json.loads(entity.get("expected", "[]"))),
+        expected=_expected(json.loads(entity.get("expected", "[]"))),
         rejections=tuple(map(_rejection, json.loads(entity.get("rejections", "[]")))),
     )
 
@@ -82,10 +82,16 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "seen": row.seen,
         "events": json.dumps(row.events),
         "runs": json.dumps(row.runs),
-        "expected": json.dumps(row.expected),
+        "expected": json.dumps(
+            [[it.name, it.at.isoformat() if it.at else ""] for it in row.expected]
+        ),
         "rejections": json.dumps([_rejection_json(item) for item in row.rejections]),
         "nonce": nonce,
     }
+
+
+def _expected(items: list[list[str]]) -> tuple[Expected, ...]:
+    return tuple(Expected(name, _moment(at)) for name, at in items)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -7,6 +7,7 @@ here; nothing else of it is kept.
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
@@ -46,6 +47,7 @@ class Hint:
             event_id=self.event_id,
             written=deployment if self.event_type == "ResourceWriteSuccess" else "",
             deleted=deployment if self.event_type == "ResourceDeleteSuccess" else "",
+            at=_time(self.event_time),
         )
 
 
@@ -100,6 +102,14 @@ def _text(event: dict[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidEvent("malformed", f"no {key}")
     return value
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _without_suffix(subject: str, suffix: str) -> str:

@@ -12,7 +12,7 @@ stopped writing. Marks don't prolong it.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
@@ -20,6 +20,14 @@ from shared.core.resource_ids import AccountId
 _REMEMBERED_EVENTS = 20
 _WAITING_RUNS = 500
 _EXPECTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A deployment that an event says was written at *at*; ARM's list may lack it for a while."""
+
+    name: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class UnitRow:
     seen: str = ""  # fingerprint of the inventory that the gateway is known to agree with
     events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
     runs: tuple[str, ...] = ()  # reimports waiting for this unit
-    expected: tuple[str, ...] = ()  # deployments that an event said were written
+    expected: tuple[Expected, ...] = ()
     rejections: tuple[Rejection, ...] = ()
 
     @property
@@ -59,8 +67,9 @@ class Cause:
     Attributes:
         full: Look at the gateway even if the inventory is as it was.
         go_ahead: Somebody says that any number of removals is right.
-        written: A deployment that an event says was written; ARM's list may lack it for a while.
+        written: A deployment that an event says was written.
         deleted: A deployment that an event says is gone.
+        at: When that happened: events come in any order.
     """
 
     event_id: str = ""
@@ -69,6 +78,7 @@ class Cause:
     go_ahead: bool = False
     written: str = ""
     deleted: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +101,12 @@ class Claim:
     go_ahead: bool = False
     mode: str = ""
     seen: str = ""
-    expected: tuple[str, ...] = ()
+    expected: tuple[Expected, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def expected_names(self) -> tuple[str, ...]:
+        return tuple(it.name for it in self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +144,31 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
         go_ahead_gen=gen if cause.go_ahead else row.go_ahead_gen,
         events=_last(row.events, cause.event_id, _REMEMBERED_EVENTS),
         runs=_last(row.runs, cause.run_id, _WAITING_RUNS),
-        expected=_last(
-            tuple(name for name in row.expected if name != cause.deleted),
-            cause.written,
-            _EXPECTED,
-        ),
+        expected=_expected(row.expected, cause),
     )
 
 
 def _adds(cause: Cause, row: UnitRow) -> bool:
     """Whether a mark says more than that something happened; that is written down already."""
     asks = cause.run_id or cause.full or cause.go_ahead
-    learns = cause.written not in ("", *row.expected) or cause.deleted in row.expected
-    return bool(asks) or learns
+    return bool(asks) or _expected(row.expected, cause) != row.expected
+
+
+def _expected(known: tuple[Expected, ...], cause: Cause) -> tuple[Expected, ...]:
+    """A deletion takes back what was written before it, and never what was written after it."""
+    if cause.written:
+        same = [it for it in known if it.name == cause.written]
+        if any(not _is_before(it.at, cause.at) for it in same):
+            return known
+        others = tuple(it for it in known if it.name != cause.written)
+        return (*others, Expected(cause.written, cause.at))[-_EXPECTED:]
+    return tuple(it for it in known if it.name != cause.deleted or not _is_before(it.at, cause.at))
+
+
+def _is_before(first: datetime | None, second: datetime | None) -> bool:
+    """Strictly; what has no time was long ago."""
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    return (first or long_ago) < (second or long_ago)
 
 
 def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> UnitRow | None:
@@ -209,7 +235,7 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         done=max(row.done, claim.gen),
         attempts=0,
         runs=tuple(run for run in row.runs if run not in claim.run_ids),
-        expected=tuple(name for name in row.expected if name not in claim.expected),
+        expected=tuple(it for it in row.expected if it not in claim.expected),
     )
 
 

@@ -16,6 +16,7 @@ from shared.core.single_flight import (
 from tests.builders import UNIT
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 LEASE = timedelta(minutes=6)
 DIRTY = UnitRow(gen=1)
 CLEAN = UnitRow(gen=3, done=3)
@@ -164,14 +165,33 @@ def test_a_unit_that_was_never_seen_gets_a_full_look() -> None:
 
 
 def test_a_written_deployment_is_expected_until_a_run_or_its_deletion() -> None:
-    row = marked(UnitRow(), Cause(event_id="1", written="a"))
-    row = marked(row, Cause(event_id="2", written="b"))
-    row = marked(row, Cause(event_id="3", deleted="a"))
+    row = marked(UnitRow(), Cause(event_id="1", written="a", at=NOW))
+    row = marked(row, Cause(event_id="2", written="b", at=NOW))
+    row = marked(row, Cause(event_id="3", deleted="a", at=NOW + SECOND))
     taken, claim = take(row)
-    later = marked(taken, Cause(event_id="4", written="c"))
-    assert claim.expected == ("b",)
+    later = marked(taken, Cause(event_id="4", written="c", at=NOW))
+    assert claim.expected_names == ("b",)
 
     done = finished(later, claim, Ending(done=True), NOW)
 
     assert done is not None
-    assert done.expected == ("c",)
+    assert [it.name for it in done.expected] == ["c"]
+
+
+def test_an_older_deletion_that_comes_late_does_not_take_back_what_was_written_since() -> None:
+    """Seed 4696: written, deleted, written within a second; the deletion's event came last."""
+    row = marked(UnitRow(), Cause(event_id="1", written="a", at=NOW + SECOND))
+    late = marked(row, Cause(event_id="2", deleted="a", at=NOW))
+
+    assert take(late)[1].expected_names == ("a",)
+
+
+def test_what_was_written_again_during_a_run_is_still_expected_after_it() -> None:
+    taken, claim = take(marked(UnitRow(), Cause(event_id="1", written="a", at=NOW)))
+    meanwhile = marked(taken, Cause(event_id="2", deleted="a", at=NOW + SECOND))
+    meanwhile = marked(meanwhile, Cause(event_id="3", written="a", at=NOW + 2 * SECOND))
+
+    done = finished(meanwhile, claim, Ending(done=True), NOW)
+
+    assert done is not None
+    assert take(done)[1].expected_names == ("a",)
