@@ -20,6 +20,7 @@ A JSON object; every member has a default, unknown members are refused::
         }]
       }],
       "gateways": [{"name": "apim", "sku": "Developer", "capacity": 1, "identity": "SystemAssigned",
+                    "userAssignedIdentities": ["id-apim"],    names or resource ids
                     "resourceGroup", "location", "subscription", "tags": {}, "properties": {}}],
       "resources": [{"id": "/subscriptions/...", "body": {}, "apiVersion": "..."}],
       "acceptUnknownModels": false,    true: any model may be deployed
@@ -49,6 +50,7 @@ from sandbox.file_errors import explain
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+_ASSIGNED_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _ACCOUNTS_VERSION, _GATEWAYS_VERSION, _GROUPS_VERSION = "2025-09-01", "2024-05-01", "2021-04-01"
 
@@ -97,7 +99,8 @@ class WorldAccount(_Placed):
 class WorldGateway(_Placed):
     sku: str = "Developer"
     capacity: int = 1
-    identity: str = "SystemAssigned"
+    identity: str = "SystemAssigned"  # or UserAssigned, both with a comma between, or None
+    user_assigned_identities: list[str] = Field(default_factory=list)
 
 
 class WorldSubscription(_Strict):
@@ -207,7 +210,7 @@ def _gateway_body(world: World, gateway: WorldGateway) -> Json:
     return {
         "location": gateway.location or world.location,
         "sku": {"name": gateway.sku, "capacity": gateway.capacity},
-        "identity": {"type": gateway.identity},
+        "identity": _gateway_identity(world, gateway),
         "tags": gateway.tags,
         "properties": {
             "publisherEmail": "admin@contoso.com",
@@ -217,14 +220,29 @@ def _gateway_body(world: World, gateway: WorldGateway) -> Json:
     }
 
 
+def _gateway_identity(world: World, gateway: WorldGateway) -> Json:
+    group = _group_of(world, gateway)
+    ids = [
+        it if it.startswith("/") else f"{group}/providers/{_ASSIGNED_IDENTITY}/{it}"
+        for it in gateway.user_assigned_identities
+    ]
+    assigned: Json = {"userAssignedIdentities": {it: {} for it in ids}} if ids else {}
+    # Naming them is enough: the type is widened to what the service wants to hear.
+    kind = gateway.identity
+    if ids and "userassigned" not in kind.lower():
+        kind = "UserAssigned" if kind.lower() == "none" else f"{kind}, UserAssigned"
+    return {"type": kind, **assigned}
+
+
 def _id_of(world: World, placed: _Placed, kind: str) -> str:
     namespace = {"accounts": "Microsoft.CognitiveServices", "service": "Microsoft.ApiManagement"}
+    return f"{_group_of(world, placed)}/providers/{namespace[kind]}/{kind}/{placed.name}"
+
+
+def _group_of(world: World, placed: _Placed) -> str:
     subscription = placed.subscription or world.subscriptions[0].id
     group = placed.resource_group or world.resource_group
-    return (
-        f"/subscriptions/{subscription}/resourceGroups/{group}"
-        f"/providers/{namespace[kind]}/{kind}/{placed.name}"
-    )
+    return f"/subscriptions/{subscription}/resourceGroups/{group}"
 
 
 def _put_subscription(world: World, it: WorldSubscription, dispatcher: Dispatcher) -> None:

@@ -1,4 +1,4 @@
-"""Microsoft.Authorization: role assignments at any scope, and the built-in roles we need.
+"""Microsoft.Authorization: role assignments at any scope.
 
 learn.microsoft.com/rest/api/authorization (api-version 2022-04-01). Grants are kept and shown, but
 not enforced: every valid token may do everything here.
@@ -12,50 +12,37 @@ from typing import Any
 from sandbox.arm.errors import ArmError
 from sandbox.arm.ids import ResourcePath
 from sandbox.arm.provider import Context, Reply, Request, paged
+from sandbox.arm.role_definitions import ASSIGNMENT, RoleDefinitions
 from sandbox.arm.store import Entry
-from sandbox.arm.system_data import timestamp
+from sandbox.arm.system_data import identity_principals, timestamp
 from sandbox.contracts import Json
 
-ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
-DEFINITION = "Microsoft.Authorization/roleDefinitions"
 VERSIONS = (
     *("2015-07-01", "2017-10-01-preview", "2018-01-01-preview", "2018-07-01"),
     *("2018-09-01-preview", "2020-03-01-preview", "2020-04-01-preview", "2020-08-01-preview"),
     *("2020-10-01", "2020-10-01-preview", "2021-04-01-preview", "2022-04-01"),
     *("2022-05-01-preview", "2023-04-01-preview"),
 )
-# learn.microsoft.com/azure/role-based-access-control/built-in-roles
-BUILT_IN: Mapping[str, str] = {
-    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
-    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
-    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
-    "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd": "Cognitive Services OpenAI User",
-    "a97b65f3-24c7-4388-baec-2e87135dc908": "Cognitive Services User",
-    "53ca6127-db72-4b80-b1b0-d745d6d5456d": "Azure AI User",
-    "312a565d-c81f-4fd8-895a-4e21e48d571c": "API Management Service Contributor",
-    "71522526-b88f-4d52-b57f-d31fc3546d0d": "API Management Service Reader Role",
-    "e022efe7-f5ba-4159-bbe4-b44f577e9b61": "API Management Service Operator Role",
-    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
-    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
-    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
-    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
-}
+_APPLICATION = "ServicePrincipal"
+_PRINCIPAL_TYPES = ("User", "Group", _APPLICATION, "ForeignGroup", "Device")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_EQUALS = re.compile(r"(principalId|assignedTo\(\)|roleName|type)\s+eq\s+'((?:[^']|'')*)'")
+_EQUALS = re.compile(r"(principalId|assignedTo\(\))\s+eq\s+'((?:[^']|'')*)'")
 
 
 @dataclass(slots=True)
 class Authorization:
-    """``principals`` = None accepts every principal id, as the sandbox has no directory."""
+    """Who exists: the identities of all resources, the caller, and ``principals``."""
 
     context: Context
-    principals: frozenset[str] | None = None
+    principals: frozenset[str] = frozenset()
     namespace: str = "Microsoft.Authorization"
     resource_types: Mapping[str, Sequence[str]] = field(
         default_factory=lambda: dict.fromkeys(("roleAssignments", "roleDefinitions"), VERSIONS)
     )
+
+    @property
+    def definitions(self) -> RoleDefinitions:
+        return RoleDefinitions(self.context)
 
     def handle(self, request: Request) -> Reply:
         path = request.path
@@ -76,11 +63,11 @@ class Authorization:
                 f"The role assignment ID '{path.name}' is not valid. "
                 "The role assignment ID must be a GUID.",
             )
-        role, principal = self._role_of(request, wanted), str(wanted.get("principalId") or "")
+        role = self.definitions.assignable(request, str(wanted.get("roleDefinitionId") or ""))
+        principal = str(wanted.get("principalId") or "")
         if not _GUID.fullmatch(principal):
             raise ArmError(400, "InvalidPrincipalId", "A valid principal ID must be provided.")
-        if self.principals is not None and principal.lower() not in self.principals:
-            raise _principal_not_found(principal, request.principal.tenant_id)
+        kind = self._principal_type(request, principal, wanted.get("principalType"))
         self._check_scope(path)
         have = self.context.store.get(path.id)
         if have is not None:
@@ -95,7 +82,7 @@ class Authorization:
             "properties": {
                 "roleDefinitionId": role,
                 "principalId": principal,
-                "principalType": wanted.get("principalType") or "ServicePrincipal",
+                "principalType": kind,
                 "scope": path.scope or "/",
                 "condition": wanted.get("condition"),
                 "conditionVersion": wanted.get("conditionVersion"),
@@ -143,38 +130,32 @@ class Authorization:
         ]
         return paged(request, found)
 
-    def get_definition(self, request: Request) -> Reply:
-        name = request.path.name.lower()
-        if name not in BUILT_IN:
-            raise ArmError(
-                404,
-                "RoleDefinitionDoesNotExist",
-                f"The specified role definition with ID '{name.replace('-', '')}' does not exist.",
-            )
-        return Reply(body=_definition(request.path, name))
+    def _principal_type(self, request: Request, principal: str, given: Any) -> str:
+        """A type that is given spares the look into the directory, else the principal must exist.
 
-    def list_definitions(self, request: Request) -> Reply:
-        wanted = dict(_EQUALS.findall(request.query.get("$filter", "")))
-        role, kind = wanted.get("roleName"), wanted.get("type", "BuiltInRole")
-        names = [
-            guid
-            for guid, name in BUILT_IN.items()
-            if kind == "BuiltInRole" and role in (None, name)
-        ]
-        return paged(request, [_definition(request.path, name) for name in names])
-
-    def _role_of(self, request: Request, wanted: Mapping[str, Any]) -> str:
-        """The role's id in ARM's own form: of the subscription, whatever the caller sent."""
-        guid = str(wanted.get("roleDefinitionId") or "").rstrip("/").rpartition("/")[2].lower()
-        if guid not in BUILT_IN:
+        learn.microsoft.com/azure/role-based-access-control/troubleshooting; github.com/Azure/
+        AgentBaker/pull/8251. How a wrong type is refused is UNVERIFIED.
+        """
+        known = self._is_known(request, principal)
+        if given is None:
+            if not known:
+                raise _principal_not_found(principal, request.principal.tenant_id)
+            return _APPLICATION
+        official = {it.lower(): it for it in _PRINCIPAL_TYPES}.get(str(given).lower())
+        if official is None or (known and official != _APPLICATION):
             raise ArmError(
                 400,
-                "RoleDefinitionDoesNotExist",
-                f"The specified role definition with ID '{guid.replace('-', '')}' does not exist.",
+                "UnmatchedPrincipalType",
+                f"The PrincipalId '{principal.replace('-', '')}' has type '{_APPLICATION}' , which "
+                f"is different from specified PrinciaplType '{given}'.",
             )
-        subscription = request.path.subscription
-        prefix = f"/subscriptions/{subscription}" if subscription else ""
-        return f"{prefix}/providers/{DEFINITION}/{guid}"
+        return official
+
+    def _is_known(self, request: Request, principal: str) -> bool:
+        who = principal.lower()
+        if who in self.principals or who == request.principal.object_id.lower():
+            return True
+        return any(who in identity_principals(it.body) for it in self.context.store.subtree(""))
 
     def _check_scope(self, path: ResourcePath) -> None:
         if path.is_extension and self.context.store.get(path.scope) is None:
@@ -216,22 +197,6 @@ def _covers(entry: Entry, scope: str, *, at_scope: bool) -> bool:
     return asked.startswith(own) or (not at_scope and own.startswith(asked))
 
 
-def _definition(path: ResourcePath, guid: str) -> Json:
-    scope = f"/subscriptions/{path.subscription}" if path.subscription else ""
-    return {
-        "id": f"{scope}/providers/{DEFINITION}/{guid}",
-        "name": guid,
-        "type": DEFINITION,
-        "properties": {
-            "roleName": BUILT_IN[guid],
-            "type": "BuiltInRole",
-            "description": BUILT_IN[guid],
-            "assignableScopes": ["/"],
-            "permissions": [],
-        },
-    }
-
-
 def _principal_not_found(principal: str, tenant: str) -> ArmError:
     # learn.microsoft.com/azure/role-based-access-control/troubleshooting (replication delay)
     return ArmError(
@@ -251,6 +216,8 @@ _ROUTES: dict[tuple[str, str, bool], _Handler] = {
     ("GET", "roleassignments", True): Authorization.get,
     ("DELETE", "roleassignments", True): Authorization.delete,
     ("GET", "roleassignments", False): Authorization.list_assignments,
-    ("GET", "roledefinitions", True): Authorization.get_definition,
-    ("GET", "roledefinitions", False): Authorization.list_definitions,
+    ("PUT", "roledefinitions", True): lambda it, request: it.definitions.put(request),
+    ("GET", "roledefinitions", True): lambda it, request: it.definitions.get(request),
+    ("DELETE", "roledefinitions", True): lambda it, request: it.definitions.delete(request),
+    ("GET", "roledefinitions", False): lambda it, request: it.definitions.list_all(request),
 }

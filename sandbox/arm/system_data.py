@@ -37,6 +37,21 @@ def principal_id_of(resource_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{resource_id.lower()}#principal"))
 
 
+def client_id_of(resource_id: str) -> str:
+    """The client id of a user-assigned identity: made up, but the same in every run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{resource_id.lower()}#client"))
+
+
+def identity_principals(body: Json) -> frozenset[str]:
+    """Object ids of the identities that a resource has, lower-cased."""
+    identity = body.get("identity")
+    if not isinstance(identity, dict):
+        return frozenset()
+    assigned = (identity.get("userAssignedIdentities") or {}).values()
+    found = (identity.get("principalId"), *(it.get("principalId") for it in assigned))
+    return frozenset(str(it).lower() for it in found if it)
+
+
 def identity(resource_id: str, given: Any, tenant_id: str) -> Json:
     """The ``identity`` member with the ids that the service fills in, or nothing."""
     if not isinstance(given, dict) or given.get("type") in (None, "None"):
@@ -47,10 +62,7 @@ def identity(resource_id: str, given: Any, tenant_id: str) -> Json:
     assigned = given.get("userAssignedIdentities")
     if isinstance(assigned, dict):
         out["userAssignedIdentities"] = {
-            name: {
-                "principalId": principal_id_of(name),
-                "clientId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name.lower()}#client")),
-            }
+            name: {"principalId": principal_id_of(name), "clientId": client_id_of(name)}
             for name in assigned
         }
     return {"identity": out}

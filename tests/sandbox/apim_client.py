@@ -71,9 +71,14 @@ class Apim:
 
 @asynccontextmanager
 async def local_apim(
-    options: ApimOptions | None = None, sku: str = "Developer", *, arm: Options | None = None
+    options: ApimOptions | None = None,
+    sku: str = "Developer",
+    *,
+    arm: Options | None = None,
+    **gateway: Any,
 ) -> AsyncIterator[Apim]:
-    world = World.model_validate({"accounts": [], "gateways": [{"name": SERVICE, "sku": sku}]})
+    gateways = [{"name": SERVICE, "sku": sku, **gateway}]
+    world = World.model_validate({"accounts": [], "gateways": gateways})
     chosen = options or ApimOptions(api_put_shape="inline")
 
     def make(context: Context) -> ApimProvider:

@@ -52,20 +52,21 @@ async def test_a_new_api_is_echoed_with_the_defaults_of_the_service(apim: Apim) 
     }
 
 
-async def test_what_an_import_sends_is_not_echoed_but_bearer_is(apim: Apim) -> None:
-    keys = {"header": "api-key", "query": "api-key", "bearer": "enabled"}
+async def test_what_an_import_sends_is_not_echoed_but_key_names_are(apim: Apim) -> None:
+    keys = {"header": "api-key", "query": "api-key"}
 
     body = await apim.must(
         "apis/doc",
         an_import(
             a_document("one"),
-            subscriptionKeyParameterNames=keys,
+            apiType="http",
+            subscriptionKeyParameterNames=keys | {"cookie": "dropped"},
             translateRequiredQueryParameters="query",
         ),
     )
 
     assert body["properties"]["subscriptionKeyParameterNames"] == keys
-    hidden = {"format", "value", "translateRequiredQueryParameters"}
+    hidden = {"apiType", "format", "value", "translateRequiredQueryParameters"}
     assert not hidden & body["properties"].keys()
 
 

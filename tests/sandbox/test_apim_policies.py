@@ -189,7 +189,7 @@ def test_the_policy_of_the_load_balancing_lab_can_be_saved() -> None:
         ('<rate-limit-by-key calls="1" renewal-period="301" counter-key="a" />', "between 1 and"),
         ("<choose><otherwise /></choose>", "incomplete or invalid content"),
         ("<choose><when><base /></when></choose>", "'condition' is missing"),
-        ('<llm-emit-token-metric namespace="a" />', "at least one 'dimension'"),
+        ('<llm-emit-token-metric namespace="a" />', "elements expected: 'dimension'"),
         (
             '<llm-emit-token-metric namespace="a"><dimension name="x" /></llm-emit-token-metric>',
             "'value' is missing",

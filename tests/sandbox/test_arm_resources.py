@@ -42,7 +42,8 @@ async def resources(arm: Arm) -> AsyncIterator[ResourceManagementClient]:
 
 def a_grant(role: str = READER, principal: str = WHO) -> dict[str, Any]:
     role_id = f"{SUB}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-    return {"properties": {"roleDefinitionId": role_id, "principalId": principal}}
+    properties = {"roleDefinitionId": role_id, "principalId": principal}
+    return {"properties": properties | {"principalType": "ServicePrincipal"}}
 
 
 def assignment(scope: str, name: str) -> str:

@@ -116,7 +116,7 @@ async def test_a_list_of_apis_leaves_out_key_names_and_authentication(apim: Apim
 
 
 @pytest.mark.parametrize(
-    "tail", ["caches", "certificates", "schemas", "apisByTags", "users/1/groups", "tagResources"]
+    "tail", ["certificates", "schemas", "apisByTags", "users/1/groups", "tagResources"]
 )
 async def test_what_a_service_never_holds_here_lists_as_nothing(apim: Apim, tail: str) -> None:
     answer = await apim.get(tail)
@@ -125,8 +125,8 @@ async def test_what_a_service_never_holds_here_lists_as_nothing(apim: Apim, tail
 
 
 async def test_what_a_service_never_holds_here_cannot_be_read_or_written(apim: Apim) -> None:
-    written = await apim.put("caches/default", {"connectionString": "x"})
-    read = await apim.get("caches/default")
+    written = await apim.put("certificates/default", {"data": "x"})
+    read = await apim.get("certificates/default")
 
     assert (written.status, written.code) == (400, "NotSupported")
     assert (read.status, read.code) == (404, "ResourceNotFound")

@@ -128,7 +128,7 @@ async def test_a_port_that_is_taken_is_named_and_nothing_is_started() -> None:
         (["--faults", "/none"], 1, "faults file /none: [Errno 2]"),
         (["--gateway", "other"], 1, "no gateway is called 'other'; the world has: apim-onramp"),
         (["--app", "{empty}"], 1, "has no function_app.py"),
-        (["--port-base", "65530"], 2, "65530 is not between 1 and 65527"),
+        (["--port-base", "65530"], 2, "65530 is not between 1 and 65525"),
         (["--event-time-scale", "-1"], 2, "-1 is not a factor of 0 or more"),
     ],
 )

@@ -9,7 +9,7 @@ from sandbox.arm.errors import ArmError
 from sandbox.arm.provider import Reply, Request
 
 _IN_SERVICE = (
-    *("authorizationProviders", "authorizationServers", "caches", "certificates", "contentTypes"),
+    *("authorizationProviders", "authorizationServers", "certificates", "contentTypes"),
     *("documentations", "identityProviders", "notifications", "openidConnectProviders"),
     *("policyRestrictions", "portalRevisions", "privateEndpointConnections", "schemas"),
     *("tagResources", "templates", "apisByTags", "productsByTags"),

@@ -12,7 +12,7 @@ from sandbox.arm.apim.importing import (
     merge,
     normalise,
 )
-from sandbox.arm.apim.limits import quota, quota_exceeded
+from sandbox.arm.apim.limits import check_room
 from sandbox.arm.apim.links import TAG_OPERATIONS, link
 from sandbox.arm.apim.openapi_document import ImportRefusedError
 from sandbox.arm.apim.validation import invalid, validation_error
@@ -96,7 +96,8 @@ def apply_import(call: Call, properties: Json) -> Import:
         details = (Detail("ValidationError", text, "representation") for text in exc.problems)
         raise validation_error(*details) from exc
     _check_routes(api)
-    _check_quota(call, api)
+    mine = call.members(call.relative(f"{call.path.id}/operations").strip("/"))
+    check_room(call, "apis/operations", adding=len(api.operations), replacing=len(mine))
     return Import(api, properties)
 
 
@@ -108,14 +109,6 @@ def _check_routes(api: ImportedApi) -> None:
                 "urlTemplate", "Operation with the same method and URL template already exists"
             )
         seen.add(operation.route)
-
-
-def _check_quota(call: Call, api: ImportedApi) -> None:
-    limit = quota("apis/operations", call.tier, call.options.quotas)
-    mine = call.relative(f"{call.path.id}/operations").strip("/")
-    others = len(call.everything("apis/operations")) - len(call.members(mine))
-    if limit is not None and others + len(api.operations) > limit:
-        raise quota_exceeded("apis/operations", limit, call.tier)
 
 
 def _tag(call: Call, name: str) -> str:

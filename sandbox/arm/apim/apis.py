@@ -1,9 +1,15 @@
 """APIs: created plain, from an OpenAPI document, or from another API."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from sandbox.arm.apim.api_import import apply_import, has_document
+from sandbox.arm.apim.api_rules import (
+    check_path,
+    check_versions,
+    key_names,
+    set_id,
+    shown_key_names,
+)
 from sandbox.arm.apim.call import Call, tail_name
 from sandbox.arm.apim.entities import (
     PROVISIONED,
@@ -21,14 +27,14 @@ from sandbox.arm.apim.entities import (
 from sandbox.arm.apim.links import forget
 from sandbox.arm.apim.revisions import revisions_of, split
 from sandbox.arm.apim.validation import Field, IdRule, invalid
+from sandbox.arm.apim.websocket import check_type, make_handshake, typed
 from sandbox.arm.errors import ArmError
 from sandbox.arm.ids import ResourcePath
 from sandbox.arm.provider import LongRunning, Reply, check_if_match
 from sandbox.arm.store import Entry
 from sandbox.contracts import Json
 
-_DEFAULT_KEYS = {"header": "Ocp-Apim-Subscription-Key", "query": "subscription-key"}
-_REQUEST_ONLY = ("format", "value", "wsdlSelector", "translateRequiredQueryParameters")
+_REQUEST_ONLY = ("format", "value", "wsdlSelector", "translateRequiredQueryParameters", "apiType")
 _OWN = ("apiRevision", "isCurrent", "apiVersion")  # of a revision or version, never inherited
 _COMMON = ("displayName", "description", "path")  # of all revisions
 _COPIED = ("operations", "policies", "schemas", "tags", "diagnostics")
@@ -143,6 +149,7 @@ def _finish(call: Call, request: Json) -> Reply:
         _copy_source(call, request)
     if imported is not None:
         imported.write(call)
+    make_handshake(call, entry)
     entry = call.context.store.get(entry.id) or entry
     _share(call, entry)
     reply = contract(call, APIS, entry)
@@ -156,6 +163,7 @@ def _checked(call: Call, request: Json) -> Draft:
     if source is not None:
         inherited = source.copy_body()["properties"]
         given = {k: v for k, v in inherited.items() if k not in _OWN} | given
+    given |= typed(call, request, given.get("type"))
     if has_document(request) and not given.get("displayName"):
         given["displayName"] = split(call.path.name)[0]  # until the document says better
     return APIS.prepare(drafted(call, APIS, given))
@@ -168,60 +176,16 @@ def _prepare(draft: Draft) -> Draft:
     before = draft.before
     properties["apiRevision"] = before.get("apiRevision", number)
     properties["isCurrent"] = before.get("isCurrent", split(call.path.name)[1] is None)
-    keys = properties.get("subscriptionKeyParameterNames") or {}
-    # `bearer` is in no specification, yet kept (Azure-Samples/AI-Gateway inference-api.bicep).
-    properties["subscriptionKeyParameterNames"] = {**_DEFAULT_KEYS, **keys}
+    properties["subscriptionKeyParameterNames"] = key_names(draft)
     settings = properties.get("authenticationSettings") or {}
     properties["authenticationSettings"] = {"oAuth2": None, "openid": None, **settings}
     properties["path"] = properties["path"].strip("/")
-    _check_versions(call, properties)
-    _check_path(call, properties)
+    check_type(draft)
+    check_versions(call, properties)
+    check_path(call, properties)
     # A serviceUrl that was left out is blank afterwards: Azure/azure-cli#29363.
     blanks = {"serviceUrl": None, "description": None}
     return replace(draft, properties={**blanks, **properties, **PROVISIONED})
-
-
-def _check_path(call: Call, properties: Json) -> None:
-    """Azure/azure-powershell#11027, Azure/apiops#343; the empty path counts."""
-    base = split(call.path.name)[0].lower()
-    for other in call.members("apis"):
-        theirs = other.body["properties"]
-        if split(other.name)[0].lower() == base or not theirs["isCurrent"]:
-            continue
-        same_set = _set_id(theirs) is not None and _set_id(theirs) == _set_id(properties)
-        if theirs["path"].lower() == properties["path"].lower() and not same_set:
-            name = call.path.name
-            raise invalid(
-                "path",
-                f"Cannot create API '{name}' with the same Path '{properties['path']}' as API "
-                f"'{other.name}' unless it's a part of the same version set",
-            )
-
-
-def _check_versions(call: Call, properties: Json) -> None:
-    set_id = _set_id(properties)
-    version = properties.get("apiVersion")
-    if set_id is None:
-        if version:
-            # text UNVERIFIED
-            raise invalid("apiVersionSetId", "'apiVersionSetId' is required with 'apiVersion'.")
-        return
-    version_set = call.find("apiVersionSets", set_id)
-    if version_set is None:
-        raise invalid("apiVersionSetId", "ApiVersionSet not found.")  # text UNVERIFIED
-    properties["apiVersionSetId"] = version_set.id
-    base = split(call.path.name)[0].lower()
-    for other in call.members("apis"):
-        theirs = other.body["properties"]
-        foreign = split(other.name)[0].lower() != base and _set_id(theirs) == set_id
-        if foreign and theirs.get("apiVersion") == version:
-            # Azure/azure-cli#28908
-            raise invalid("apiVersion", f"API with specified version '{version}' already exists")
-
-
-def _set_id(properties: Mapping[str, object]) -> str | None:
-    value = properties.get("apiVersionSetId")
-    return tail_name(str(value)).lower() if value else None
 
 
 def _source(call: Call, request: Json) -> Entry | None:
@@ -260,11 +224,12 @@ def _show(call: Call, properties: Json) -> Json:
     query = call.request.query
     if query.get("export", "").lower() == "true":
         raise ArmError(400, "NotSupported", "Export is not part of this local API Management.")
+    properties = shown_key_names(call, properties)
     if not properties["isCurrent"]:
         # Only the current revision says which it is (azure-cli, recordings/test_apim_api.yaml).
         properties = {k: v for k, v in properties.items() if k != "isCurrent"}
-    set_id = _set_id(properties)
-    version_set = call.find("apiVersionSets", set_id) if set_id else None
+    wanted = set_id(properties)
+    version_set = call.find("apiVersionSets", wanted) if wanted else None
     if version_set is None or query.get("expandApiVersionSet", "").lower() != "true":
         return properties
     shown = {k: v for k, v in version_set.body["properties"].items() if k != "displayName"}
@@ -319,7 +284,6 @@ APIS = Kind(
             "type",
             choices=frozenset({"http", "soap", "websocket", "graphql", "odata", "grpc", "mcp"}),
         ),
-        Field("apiType", choices=frozenset({"http", "soap", "websocket", "graphql"})),
         Field("apiRevision", least=1, most=100),
         Field("apiRevisionDescription", most=256),
         Field("apiVersion", most=100),

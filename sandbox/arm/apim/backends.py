@@ -149,7 +149,7 @@ BACKENDS = Kind(
         Field("tls", dict),
         Field("circuitBreaker", dict),
         Field("pool", dict),
-        Field("azureRegion"),  # 2025-03-01-preview
+        Field("azureRegion", since="2025-03-01-preview"),
     ),
     prepare=_prepare,
     check_delete=_check_unused,

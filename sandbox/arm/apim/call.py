@@ -1,6 +1,6 @@
 """One request to one service: what the entity kinds see of the store and of the options."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,6 +12,10 @@ from sandbox.arm.store import Entry
 from sandbox.contracts import Json
 
 type PutShape = Literal["by-version", "inline", "async", "accepted"]
+
+
+def azure_gateway_url(name: str) -> str:
+    return f"https://{name.lower()}.azure-api.net"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class ApimOptions:
     refuse_recursion: bool = False
     page_size: int = 100
     quotas: Mapping[str, int] = field(default_factory=dict)  # "apis/operations" -> limit
+    # By name of the service; where a gateway runs on this machine, it is there.
+    gateway_url: Callable[[str], str] = azure_gateway_url
 
 
 @dataclass(frozen=True, slots=True)

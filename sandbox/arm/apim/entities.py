@@ -14,7 +14,8 @@ from typing import Any
 
 from sandbox.arm.apim import odata
 from sandbox.arm.apim.call import Call
-from sandbox.arm.apim.limits import quota, quota_exceeded
+from sandbox.arm.apim.filters import filterable
+from sandbox.arm.apim.limits import check_room
 from sandbox.arm.apim.validation import (
     Field,
     IdRule,
@@ -75,7 +76,7 @@ class Kind:
 
 def contract(call: Call, kind: Kind, entry: Entry) -> Json:
     """An entity as answers show it."""
-    properties = kind.show(call, entry.copy_body()["properties"])
+    properties = kind.show(call, _of_version(call, kind, entry.copy_body()["properties"]))
     return {"id": entry.id, "type": entry.type, "name": entry.name, "properties": properties}
 
 
@@ -87,6 +88,12 @@ def pending(call: Call, properties: Json) -> Json:
         "name": call.path.name,
         "properties": {**properties, "provisioningState": "InProgress"},
     }
+
+
+def _of_version(call: Call, kind: Kind, properties: Json) -> Json:
+    """Without the fields that this api-version does not have yet."""
+    later = {it.name for it in kind.fields if it.since > call.request.api_version}
+    return {name: value for name, value in properties.items() if name not in later}
 
 
 def missing(kind: Kind) -> ArmError:
@@ -108,7 +115,7 @@ def read(call: Call, kind: Kind) -> Reply:
 def put(call: Call, kind: Kind) -> Reply:
     """Create or replace: what the body leaves out falls back to the defaults."""
     check_put_precondition(call)
-    draft = kind.prepare(drafted(call, kind, properties_of(call)))
+    draft = kind.prepare(drafted(call, kind, _of_version(call, kind, properties_of(call))))
     if kind.slow:
         return _put_slowly(call, kind, draft)
     return _stored(call, kind, draft)
@@ -119,7 +126,8 @@ def patch(call: Call, kind: Kind) -> Reply:
     entry = existing(call, kind)
     check_if_match(call.request, entry)
     before = {**entry.copy_body()["properties"], **entry.hidden}
-    merged = merge_patch(before, known(kind.fields, properties_of(call)))
+    patch = _of_version(call, kind, known(kind.fields, properties_of(call)))
+    merged = merge_patch(before, patch)
     draft = kind.prepare(drafted(call, kind, merged))
     if kind.slow and is_early(call):
         return _put_slowly(call, kind, draft)
@@ -151,7 +159,7 @@ def listed(call: Call, kind: Kind, entries: Iterable[Entry]) -> Reply:
 def page(call: Call, items: list[Json]) -> Reply:
     query = call.request.query
     if text := query.get("$filter"):
-        test = odata.predicate(text)
+        test = odata.predicate(text, filterable(call.path.collection_type))
         items = [i for i in items if test({**i, **i.get("properties", {})})]
     skip, top = _number(call, "$skip", 0, 0), _number(call, "$top", call.options.page_size, 1)
     end = skip + min(top, call.options.page_size)
@@ -188,7 +196,7 @@ def drafted(call: Call, kind: Kind, given: Mapping[str, Any]) -> Draft:
     if problems:
         raise validation_error(*problems)
     if call.entry is None:
-        _check_quota(call, kind)
+        check_room(call, kind.tail)
     return Draft(call, call.entry, {**kind.defaults, **properties})
 
 
@@ -224,12 +232,6 @@ def _put_slowly(call: Call, kind: Kind, draft: Draft) -> Reply:
         return Reply(202, long_running=work, is_create=status == 201)
     body = pending(call, kind.show(call, draft.properties))
     return Reply(status, body, long_running=work, is_create=status == 201)
-
-
-def _check_quota(call: Call, kind: Kind) -> None:
-    limit = quota(kind.tail, call.tier, call.options.quotas)
-    if limit is not None and len(call.everything(kind.tail)) >= limit:
-        raise quota_exceeded(kind.tail, limit, call.tier)
 
 
 def _number(call: Call, name: str, default: int, least: int) -> int:

@@ -5,6 +5,7 @@ azure-docs articles/api-management/service-limits.md of 02/17/2026. No row for A
 
 from collections.abc import Mapping
 
+from sandbox.arm.apim.call import Call
 from sandbox.arm.errors import ArmError, Detail
 
 _TIERS = ("Consumption", "Developer", "Basic", "Standard", "Premium")
@@ -26,14 +27,21 @@ _QUOTAS: Mapping[str, Mapping[str, int | None]] = {
 }
 
 
-def quota(kind: str, tier: str, overrides: Mapping[str, int]) -> int | None:
-    """How many entities of a kind (``apis/operations``) a tier allows; None: no limit known."""
+def check_room(call: Call, kind: str, *, adding: int = 1, replacing: int = 0) -> None:
+    """Refuse what would exceed the tier's quota of a kind (``apis/operations``)."""
+    limit = _limit(kind, call.tier, call.options.quotas)
+    if limit is not None and len(call.everything(kind)) - replacing + adding > limit:
+        raise _exceeded(kind, limit, call.tier)
+
+
+def _limit(kind: str, tier: str, overrides: Mapping[str, int]) -> int | None:
+    """How many entities of a kind a tier allows; None: no limit known."""
     if kind in overrides:
         return overrides[kind]
     return _QUOTAS.get(kind.lower(), {}).get(tier)
 
 
-def quota_exceeded(kind: str, limit: int, tier: str) -> ArmError:
+def _exceeded(kind: str, limit: int, tier: str) -> ArmError:
     """Status, code and text are UNVERIFIED: the refusal of a full service was seen nowhere."""
     message = f"The maximum number of {kind} ({limit}) for the {tier} tier has been reached."
     return ArmError(

@@ -1,23 +1,38 @@
 """Named values: secrets are written, listed on demand, and never shown."""
 
+import re
 from datetime import UTC
 
 from sandbox.arm.apim.call import Call, display_name
 from sandbox.arm.apim.entities import PROVISIONED, Draft, Kind, existing
+from sandbox.arm.apim.shapes import mapping
 from sandbox.arm.apim.validation import LONG_ID, Field, invalid
 from sandbox.arm.errors import ArmError
 from sandbox.arm.provider import LongRunning, Reply
 from sandbox.arm.store import Entry
 from sandbox.contracts import Json
 
+# learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates, "object identifiers";
+# with a version the secret is not refreshed (KeyVaultContractCreateProperties). How strictly the
+# service looks at it is UNVERIFIED.
+_SECRET = re.compile(
+    r"https://[a-z0-9][a-z0-9-]{1,22}[a-z0-9]\.vault\."
+    r"(azure\.net|azure\.cn|usgovcloudapi\.net)(:443)?"
+    r"/secrets/[a-z0-9-]{1,127}(/[0-9a-f]{32})?/?",
+    re.IGNORECASE,
+)
+
 
 def _prepare(draft: Draft) -> Draft:
     call, properties = draft.call, dict(draft.properties)
     _check_name(call, str(properties["displayName"]).lower())
+    if not all(isinstance(tag, str) for tag in properties["tags"]):
+        raise invalid("tags", "Value of 'tags' has an invalid type.")
     vault = properties.get("keyVault")
     if vault is not None:
         return Draft(call, draft.existing, *_from_vault(call, properties, vault))
-    if properties.get("value") is None:
+    # "It may not be empty or consist only of whitespace" (NamedValueCreateContractProperties).
+    if not str(properties.get("value") or "").strip():
         raise invalid("value", "'value' should not be empty.")
     value = properties["value"] if not properties["secret"] else properties.pop("value")
     return Draft(call, draft.existing, properties | PROVISIONED, {"value": value})
@@ -32,14 +47,39 @@ def _check_name(call: Call, name: str) -> None:
 
 def _from_vault(call: Call, properties: Json, vault: Json) -> tuple[Json, Json]:
     """A vault reference is a secret whose value this local service makes up."""
-    identifier = vault.get("secretIdentifier")
+    identifier, client_id = vault.get("secretIdentifier"), vault.get("identityClientId")
     if not identifier:
         raise invalid("keyVault", "'secretIdentifier' should not be empty.")
+    if not _SECRET.fullmatch(str(identifier)):
+        raise invalid("keyVault", f"Secret identifier '{identifier}' is invalid.")
+    if properties["secret"] is not True:
+        # Microsoft's samples always send it; that the default is refused is UNVERIFIED.
+        raise invalid("secret", "A named value from Key Vault must be a secret.")
+    _check_identity(call, client_id)
     stamp = call.context.clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    vault = {**vault, "lastStatus": {"code": "Success", "timeStampUtc": stamp}}
+    shown = {
+        "secretIdentifier": identifier,
+        "identityClientId": client_id,
+        "lastStatus": {"code": "Success", "timeStampUtc": stamp},
+    }
     properties.pop("value", None)
-    shown = {**properties, "secret": True, "keyVault": vault} | PROVISIONED
-    return shown, {"value": f"value of {identifier}"}
+    return properties | {"keyVault": shown} | PROVISIONED, {"value": f"value of {identifier}"}
+
+
+def _check_identity(call: Call, client_id: object) -> None:
+    """The service reads the secret by an identity of its own.
+
+    "Null for SystemAssignedIdentity or Client Id for UserAssignedIdentity"
+    (KeyVaultContractCreateProperties); text UNVERIFIED. Whether it may read it is not looked at.
+    """
+    service = call.context.store.get(call.root.id)
+    has = mapping(service.body.get("identity")) if service else {}
+    assigned = mapping(has.get("userAssignedIdentities")).values()
+    known = {str(it["clientId"]).lower() for it in assigned}
+    known |= {""} if has.get("principalId") else set()
+    if str(client_id or "").lower() not in known:
+        who = f"the identity with client id '{client_id}'" if client_id else "a system identity"
+        raise invalid("keyVault", f"The service does not have {who}.")
 
 
 def _check_unused(call: Call, entry: Entry) -> None:

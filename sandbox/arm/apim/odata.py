@@ -2,7 +2,8 @@
 
 Grammar as documented for list calls, e.g.
 learn.microsoft.com/rest/api/apimanagement/apis/list-by-service: eq, ne, gt, lt, ge, le,
-substringof, contains, startswith, endswith. Parentheses for grouping are not documented there.
+substringof, contains, startswith, endswith, and for tags of named values any and all. Parentheses
+for grouping are not documented there.
 """
 
 import operator
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.arm.apim.filters import Filterable
 from sandbox.arm.apim.validation import invalid
 from sandbox.arm.errors import ArmError
 
@@ -29,17 +31,20 @@ _FUNCTION = re.compile(
     rf"^(contains|startswith|endswith)\(\s*([\w/]+)\s*,\s*{_LITERAL}\s*\)$", re.IGNORECASE
 )
 _SUBSTRING = re.compile(rf"^substringof\(\s*{_LITERAL}\s*,\s*([\w/]+)\s*\)$", re.IGNORECASE)
+_LAMBDA = re.compile(r"^(\w+)/(any|all)\(\s*(\w+)\s*:\s*(.+)\)$", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 
-def predicate(text: str) -> Predicate:
+def predicate(text: str, filterable: Filterable | None = None) -> Predicate:
     """Compile a filter over an entity's name and properties, without regard to case.
 
     Raises:
-        ArmError: the filter cannot be read (its wording is UNVERIFIED).
+        ArmError: the filter cannot be read, or names what ``filterable`` does not have (the wording
+            is UNVERIFIED).
     """
     alternatives = [
-        [_clause(clause) for clause in _split(part, "and")] for part in _split(text, "or")
+        [_clause(clause, filterable) for clause in _split(part, "and")]
+        for part in _split(text, "or")
     ]
     return lambda item: any(all(test(item) for test in tests) for tests in alternatives)
 
@@ -54,18 +59,40 @@ def _split(text: str, word: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _clause(text: str) -> Predicate:
+def _clause(text: str, filterable: Filterable | None) -> Predicate:
     clause = text.strip()
     if clause.startswith("(") and clause.endswith(")"):
         clause = clause[1:-1].strip()
     if match := _COMPARISON.match(clause):
-        field, compare, wanted = match[1], _COMPARE[match[2].lower()], _value(match[3])
-        return lambda item: _compared(compare, _field(item, field), wanted)
+        name, operation = _allowed(match[1], match[2], text, filterable)
+        compare, wanted = _COMPARE[operation], _value(match[3])
+        return lambda item: _compared(compare, _field(item, name), wanted)
     if match := _FUNCTION.match(clause):
-        return _string_test(match[1].lower(), match[2], _value(match[3]))
+        name, function = _allowed(match[2], match[1], text, filterable)
+        return _string_test(function, name, _value(match[3]))
     if match := _SUBSTRING.match(clause):
-        return _string_test("contains", match[2], _value(match[1]))
+        name, _ = _allowed(match[2], "substringof", text, filterable)
+        return _string_test("contains", name, _value(match[1]))
+    if match := _LAMBDA.match(clause):
+        name, quantifier = _allowed(match[1], match[2], text, filterable)
+        return _list_test(quantifier, name, match[3], _clause(match[4], None))
     raise _unreadable(text)
+
+
+def _allowed(
+    field: str, operation: str, text: str, filterable: Filterable | None
+) -> tuple[str, str]:
+    """Field and operation, if the list's table has them together."""
+    operation = operation.lower()
+    if filterable is not None and operation not in filterable.get(_key(field), frozenset()):
+        raise _unreadable(text)
+    return field, operation
+
+
+def _list_test(quantifier: str, field: str, variable: str, test: Predicate) -> Predicate:
+    """``tags/any(tag: tag eq 'x')``: the clause inside sees each element as its variable."""
+    over = any if quantifier == "any" else all
+    return lambda item: over(test({variable: element}) for element in _field(item, field) or [])
 
 
 def _string_test(function: str, field: str, wanted: Any) -> Predicate:
@@ -83,9 +110,12 @@ def _compared(compare: Callable[[Any, Any], bool], have: Any, wanted: Any) -> bo
     return compare(have, wanted)
 
 
+def _key(field: str) -> str:
+    return field.rsplit("/", 1)[-1].lower()
+
+
 def _field(item: Mapping[str, Any], name: str) -> Any:
-    key = name.rsplit("/", 1)[-1].lower()
-    value = next((v for k, v in item.items() if k.lower() == key), None)
+    value = next((v for k, v in item.items() if k.lower() == _key(name)), None)
     return value.lower() if isinstance(value, str) else value
 
 

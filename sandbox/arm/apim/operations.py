@@ -8,12 +8,14 @@ from sandbox.arm.apim.entities import Draft, Kind
 from sandbox.arm.apim.links import forget
 from sandbox.arm.apim.openapi_document import template_names
 from sandbox.arm.apim.validation import Field, validation_error
+from sandbox.arm.apim.websocket import refuse_operations
 from sandbox.arm.errors import Detail
 from sandbox.arm.store import Entry
 from sandbox.contracts import Json
 
 
 def _prepare(draft: Draft) -> Draft:
+    refuse_operations(draft.call)
     problems = [*_parameter_problems(draft.properties), *_route_problems(draft)]
     if problems:
         raise validation_error(*problems)
@@ -64,6 +66,10 @@ def _route(properties: Json) -> tuple[str, str]:
     return str(properties["method"]).upper(), str(properties["urlTemplate"]).lower()
 
 
+def _check_delete(call: Call, _: Entry) -> None:
+    refuse_operations(call)
+
+
 def _deleted(call: Call, entry: Entry) -> None:
     forget(call, entry)
 
@@ -84,5 +90,6 @@ OPERATIONS = Kind(
     ),
     defaults={"templateParameters": [], "responses": []},
     prepare=_prepare,
+    check_delete=_check_delete,
     deleted=_deleted,
 )

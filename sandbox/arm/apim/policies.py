@@ -1,23 +1,30 @@
 """Checks a policy document the way the service does when it is saved, and finds what it refers to.
 
-Messages seen in public: "Error in element 'cors' on line 2, column 5: Policy section is not allowed
-in the specified scope" (MicrosoftDocs/azure-docs#111058), "... The element 'set-header' cannot
-contain text. List of possible elements expected: 'value'." (microsoft/vscode-apimanagement#145),
-"Backend with id 'x' could not be found." (Azure/apiops#565). The other wordings are UNVERIFIED and
-follow these patterns.
+Where policies may stand is policy_rules, what their elements look like policy_statements.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sandbox.arm.apim.csharp import expression_problem
-from sandbox.arm.apim.policy_rules import POLICIES, SECTIONS, Rule
+from sandbox.arm.apim.policy_problems import (
+    PolicyProblem,
+    incomplete,
+    missing_attribute,
+    no_text,
+    problem,
+    unexpected,
+)
+from sandbox.arm.apim.policy_rules import NOT_FOR_HANDSHAKE, POLICIES, SECTIONS, Rule, shape_of
+from sandbox.arm.apim.policy_shapes import check_attributes, check_shape
+from sandbox.arm.apim.policy_statements import STATEMENTS
 from sandbox.arm.apim.policy_xml import Element, PolicyTree, Text, is_expression
 
-type Scope = Literal["global", "product", "api", "operation", "fragment"]
+# "handshake" is the operation of a WebSocket API.
+type Scope = Literal["global", "product", "api", "operation", "handshake", "fragment"]
 type Exists = Callable[[str, str], bool]  # collection and name -> is it there
 
 _NAMED_VALUE = re.compile(r"\{\{([A-Za-z0-9\-._]+)\}\}")
@@ -35,12 +42,6 @@ _DEFAULT_DIMENSIONS = frozenset(
     }
 )
 _MAX_CUSTOM_DIMENSIONS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyProblem:
-    target: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +82,53 @@ class _Where:
     section: str | None = None  # None inside a fragment: it may be included anywhere
 
 
-def _problem(element: Element, text: str) -> PolicyProblem:
-    spot = f"on line {element.line}, column {element.column}"
-    return PolicyProblem(element.name, f"Error in element '{element.name}' {spot}: {text}")
-
-
 def _document(root: Element, where: _Where) -> Iterator[PolicyProblem]:
     if root.name != "policies":
         for element in root.elements or (root,):
-            yield _problem(element, "Policy section is not allowed in the specified scope")
+            yield problem(element, "Policy section is not allowed in the specified scope")
         return
-    yield from _no_text(root, SECTIONS)
+    yield from no_text(root, SECTIONS)
     last = -1
     for section in root.elements:
         if section.name not in SECTIONS:
-            yield _problem(section, "Policy section is not allowed in the specified scope")
+            yield problem(section, "Policy section is not allowed in the specified scope")
             continue
         place = SECTIONS.index(section.name)
         if place <= last:
-            yield _problem(section, _unexpected("policies", section.name, SECTIONS[last + 1 :]))
+            yield problem(section, unexpected("policies", section.name, SECTIONS[last + 1 :]))
         last = max(last, place)
-        yield from _section(section, _Where(where.scope, where.tier, section.name))
+        yield from _section(section, replace(where, section=section.name))
+    if where.scope == "handshake":
+        yield from _handshake(root)
 
 
 def _section(section: Element, where: _Where) -> Iterator[PolicyProblem]:
-    yield from _no_text(section, ())
+    yield from no_text(section, ())
     # "The backend section can contain only one policy element": the gateway would otherwise send
     # the request twice (learn.microsoft.com/azure/api-management/api-management-howto-policies).
     if section.name == "backend" and len(section.elements) > 1:
-        yield _problem(section.elements[1], "Only one policy is allowed in the 'backend' section.")
-    for name, count in Counter(e.name for e in section.elements).items():
-        if count > 1 and "semantic-cache" in name:
-            yield _problem(section, f"Policy '{name}' can be used only once in a section.")
+        yield problem(section.elements[1], "Only one policy is allowed in the 'backend' section.")
+    for name, count in Counter(element.name for element in section.walk()).items():
+        if count > 1 and name in POLICIES and POLICIES[name].once:
+            yield problem(section, f"Policy '{name}' can be used only once in a section.")
     yield from _policies(section, where)
+
+
+def _handshake(root: Element) -> Iterator[PolicyProblem]:
+    for element in root.walk():
+        if element.name in NOT_FOR_HANDSHAKE:
+            yield problem(element, "Policy is not supported by the onHandshake operation.")
 
 
 def _fragment(root: Element, where: _Where) -> Iterator[PolicyProblem]:
     """No sections, no ``<base/>``, no nesting (policy-fragments.md)."""
     if root.name != "fragment":
-        yield _problem(root, "Policy fragment must have the root element 'fragment'.")
+        yield problem(root, "Policy fragment must have the root element 'fragment'.")
         return
-    yield from _no_text(root, ())
+    yield from no_text(root, ())
     for element in root.walk():
         if element.name in (*SECTIONS, "policies", "base", "include-fragment"):
-            yield _problem(element, "Element is not allowed in a policy fragment.")
+            yield problem(element, "Element is not allowed in a policy fragment.")
     yield from _policies(root, where)
 
 
@@ -132,98 +136,100 @@ def _policies(parent: Element, where: _Where) -> Iterator[PolicyProblem]:
     for element in parent.elements:
         rule = POLICIES.get(element.name)
         if rule is None:
-            yield _problem(element, _unexpected(parent.name, element.name, ()))
+            yield problem(element, unexpected(parent.name, element.name, ()))
             continue
         yield from _placement(element, rule, where)
-        yield from _attributes(element, rule)
         yield from _content(element, rule, where)
+        yield from _across_attributes(element)
 
 
 def _placement(element: Element, rule: Rule, where: _Where) -> Iterator[PolicyProblem]:
+    scope = "operation" if where.scope == "handshake" else where.scope
     if where.section is not None and where.section not in rule.sections:
-        yield _problem(element, "Policy is not allowed in the specified section")
-    if where.scope != "fragment" and where.scope not in rule.scopes:
-        yield _problem(element, "Policy is not allowed in the specified scope")
+        yield problem(element, "Policy is not allowed in the specified section")
+    if scope != "fragment" and scope not in rule.scopes:
+        yield problem(element, "Policy is not allowed in the specified scope")
     if where.tier not in rule.tiers:
-        yield _problem(element, f"Policy is not supported in the '{where.tier}' tier.")
-
-
-def _attributes(element: Element, rule: Rule) -> Iterator[PolicyProblem]:
-    have = element.attributes
-    for name in rule.required:
-        if not have.get(name):
-            yield _problem(element, f"The required attribute '{name}' is missing.")
-    if rule.any_of and not any(have.get(name) for name in rule.any_of):
-        options = "', '".join(rule.any_of)
-        yield _problem(element, f"One of the attributes '{options}' must be specified.")
-    if element.name == "set-backend-service" and {"base-url", "backend-id"} <= have.keys():
-        yield _problem(element, "Attributes 'base-url' and 'backend-id' cannot be used together.")
-    if have.get("token-quota") and not have.get("token-quota-period"):
-        yield _problem(element, "The required attribute 'token-quota-period' is missing.")
-    for name, least, most in rule.numbers:
-        value = have.get(name, "")
-        if re.fullmatch(r"-?\d+", value) and not least <= int(value) <= most:
-            yield _problem(element, f"The '{name}' attribute must be between {least} and {most}.")
+        yield problem(element, f"Policy is not supported in the '{where.tier}' tier.")
 
 
 def _content(element: Element, rule: Rule, where: _Where) -> Iterator[PolicyProblem]:
-    if rule.contains_policies:
-        yield from _no_text(element, ())
-        yield from _policies(element, where)
-    elif element.name == "choose":
+    shape = shape_of(element.name, rule)
+    if element.name == "choose":
         yield from _choose(element, where)
-    elif rule.children is not None:
-        yield from _no_text(element, tuple(sorted(rule.children)))
-        for child in element.elements:
-            if child.name not in rule.children:
-                yield _problem(child, _unexpected(element.name, child.name, sorted(rule.children)))
+    elif rule.contains_policies:
+        yield from check_attributes(element, shape)
+        yield from no_text(element, ())
+        if not element.elements:
+            yield incomplete(element, ())  # "One or more child policies" (retry-policy)
+        yield from _policies(element, where)
+    else:
+        yield from check_shape(element, shape)
+        yield from _loose_children(element, rule, where)
     if element.name in _DIMENSIONS:
         yield from _metric(element)
 
 
+def _loose_children(element: Element, rule: Rule, where: _Where) -> Iterator[PolicyProblem]:
+    if rule.children is None:
+        return
+    names = sorted(rule.children)
+    yield from no_text(element, names)
+    for child in element.elements:
+        if child.name not in rule.children:
+            yield problem(child, unexpected(element.name, child.name, names))
+        elif child.name in POLICIES:
+            yield from _content(child, POLICIES[child.name], where)
+
+
+def _across_attributes(element: Element) -> Iterator[PolicyProblem]:
+    have = element.attributes
+    if element.name == "set-backend-service" and {"base-url", "backend-id"} <= have.keys():
+        yield problem(element, "Attributes 'base-url' and 'backend-id' cannot be used together.")
+    for one, other in (
+        ("token-quota", "token-quota-period"),
+        ("token-quota-period", "token-quota"),
+    ):
+        if have.get(one) and not have.get(other):
+            yield missing_attribute(element, other)
+    # The page needs a value, and shows it without one for "delete" only.
+    deletes = have.get("exists-action") == "delete"
+    if element.name == "set-query-parameter" and not (element.elements or deletes):
+        yield incomplete(element, ["value"])
+
+
 def _choose(element: Element, where: _Where) -> Iterator[PolicyProblem]:
     """``when`` one or more, each with a condition, then ``otherwise`` at most once."""
+    yield from check_attributes(element, STATEMENTS["choose"])
     names = [child.name for child in element.elements]
-    if "when" not in names or names != sorted(names, reverse=True) or names.count("otherwise") > 1:
-        yield _problem(element, "The element 'choose' has incomplete or invalid content.")
+    known = set(names) <= {"when", "otherwise"}
+    ordered = names == sorted(names, reverse=True) and names.count("otherwise") <= 1
+    if not (known and ordered and "when" in names):
+        yield problem(element, "The element 'choose' has incomplete or invalid content.")
+        return
     for child in element.elements:
-        if child.name == "when" and not child.attributes.get("condition"):
-            yield _problem(child, "The required attribute 'condition' is missing.")
+        yield from check_attributes(child, STATEMENTS[child.name])
+        yield from no_text(child, ())
         yield from _policies(child, where)
 
 
 def _metric(element: Element) -> Iterator[PolicyProblem]:
-    """At least one dimension, at most five custom ones (llm-emit-token-metric-policy.md)."""
+    """Default dimensions need no value, at most five are custom (llm-emit-token-metric-policy)."""
     dimensions = [d for d in element.elements if d.name == "dimension"]
     custom = [d for d in dimensions if d.attributes.get("name") not in _DEFAULT_DIMENSIONS]
-    if not dimensions:
-        yield _problem(element, "The element must contain at least one 'dimension'.")
     if len(custom) > _MAX_CUSTOM_DIMENSIONS:
-        yield _problem(element, "The element can contain at most 5 custom dimensions.")
+        yield problem(element, "The element can contain at most 5 custom dimensions.")
     for dimension in custom:
         if not dimension.attributes.get("value"):
-            yield _problem(dimension, "The required attribute 'value' is missing.")
-
-
-def _no_text(element: Element, expected: tuple[str, ...]) -> Iterator[PolicyProblem]:
-    if any(isinstance(child, Text) and child.value.strip() for child in element.children):
-        options = "', '".join(expected)
-        hint = f" List of possible elements expected: '{options}'." if options else ""
-        yield _problem(element, f"The element '{element.name}' cannot contain text.{hint}")
-
-
-def _unexpected(parent: str, child: str, expected: tuple[str, ...] | list[str]) -> str:
-    options = "', '".join(expected)
-    hint = f" List of possible elements expected: '{options}'." if options else ""
-    return f"The element '{parent}' has invalid child element '{child}'.{hint}"
+            yield missing_attribute(dimension, "value")
 
 
 def _expressions(root: Element) -> Iterator[PolicyProblem]:
     for element in root.walk():
         texts = [c.value for c in element.children if isinstance(c, Text)]
         for value in (*element.attributes.values(), *texts):
-            if is_expression(value) and (problem := expression_problem(value)):
-                yield _problem(element, problem)
+            if is_expression(value) and (found := expression_problem(value)):
+                yield problem(element, found)
 
 
 def _missing(root: Element, exists: Exists) -> Iterator[PolicyProblem]:

@@ -8,6 +8,7 @@ from sandbox.arm.apim.policies import Scope, check, size_limit
 from sandbox.arm.apim.policy_reader import PolicySyntaxError, parse
 from sandbox.arm.apim.policy_xml import Format, serialise
 from sandbox.arm.apim.validation import FRAGMENT_ID, Field, invalid, validation_error
+from sandbox.arm.apim.websocket import is_websocket
 from sandbox.arm.errors import ArmError, Detail
 from sandbox.arm.provider import Reply
 from sandbox.arm.store import Entry
@@ -47,7 +48,7 @@ def canonical(call: Call, properties: Json) -> str:
     Raises:
         ArmError: the document cannot be saved, with one detail per problem.
     """
-    scope = _SCOPES["/".join(call.path.types)]
+    scope = _scope(call)
     name = str(properties.get("format", "xml")).lower()
     if name not in _FORMATS:
         raise invalid("format", f"Format '{name}' reaches only documents on this machine.")
@@ -64,6 +65,17 @@ def canonical(call: Call, properties: Json) -> str:
     if problems:
         raise validation_error(*(Detail("ValidationError", p.message, p.target) for p in problems))
     return serialise(tree, "xml")
+
+
+def _scope(call: Call) -> Scope:
+    scope = _SCOPES["/".join(call.path.types)]
+    if scope not in ("api", "operation") or not is_websocket(call.find("apis", call.path.names[1])):
+        return scope
+    if scope == "api":
+        # The page knows two scopes above onHandshake, "global or product", and Microsoft's samples
+        # save their policies there only. Status and text are UNVERIFIED, as is the refusal.
+        raise invalid("scope", "Policies of a WebSocket API belong to its operation onHandshake.")
+    return "handshake"
 
 
 def show_policy(call: Call, properties: Json) -> Json:

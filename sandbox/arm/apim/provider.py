@@ -6,6 +6,7 @@ from typing import Literal
 from sandbox.arm.apim import absent, entities
 from sandbox.arm.apim.apis import APIS, check_unlocked, delete_api, patch_api, put_api
 from sandbox.arm.apim.backends import BACKENDS, reconnect
+from sandbox.arm.apim.caches import CACHES
 from sandbox.arm.apim.call import ApimOptions, Call
 from sandbox.arm.apim.entities import Kind
 from sandbox.arm.apim.links import (
@@ -18,6 +19,7 @@ from sandbox.arm.apim.links import (
     put_view,
     read_view,
 )
+from sandbox.arm.apim.loggers import LOGGING_KINDS
 from sandbox.arm.apim.named_values import NAMED_VALUES, list_value, refresh_secret
 from sandbox.arm.apim.operations import OPERATIONS
 from sandbox.arm.apim.policy_entities import FRAGMENTS, POLICY_KINDS, list_references
@@ -77,6 +79,8 @@ _KINDS: Mapping[str, Kind] = {
         PRODUCTS,
         SUBSCRIPTIONS,
         *POLICY_KINDS,
+        CACHES,
+        *LOGGING_KINDS,
         *SIMPLE_KINDS,
         *(link_kind(association) for association in ASSOCIATIONS),
     )

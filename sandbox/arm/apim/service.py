@@ -1,13 +1,23 @@
 """The API Management service itself."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from sandbox.arm.apim.call import Call
 from sandbox.arm.apim.policy_entities import DEFAULT_POLICY
 from sandbox.arm.apim.subscriptions import new_key
 from sandbox.arm.apim.validation import validation_error
 from sandbox.arm.errors import ArmError, Detail, not_found
-from sandbox.arm.provider import LongRunning, Reply, Request, check_if_match, merge_patch, paged
+from sandbox.arm.provider import (
+    LongRunning,
+    Reply,
+    Request,
+    check_if_match,
+    merge_patch,
+    object_of,
+    paged,
+)
 from sandbox.arm.store import Entry, Store
 from sandbox.arm.system_data import identity, system_data
 from sandbox.contracts import Json
@@ -24,6 +34,12 @@ SKUS = (
 )
 # learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 _NAME = re.compile(r"^[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?$")
+_IDENTITY = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+"
+    r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+",
+    re.IGNORECASE,
+)
+_MAX_IDENTITIES = 10
 _OPERATION = "Microsoft.ApiManagement/service/write"
 
 
@@ -48,7 +64,13 @@ def patch_service(call: Call) -> Reply:
     if call.entry is None:
         raise not_found(f"{call.path.type}/{call.path.name}", call.path.resource_group)
     check_if_match(call.request, call.entry)
-    return _save(call, merge_patch(call.entry.copy_body(), call.request.json()), 202)
+    given = call.request.json()
+    merged = merge_patch(call.entry.copy_body(), given)
+    if "userassigned" not in str(object_of(given, "identity").get("type", "userassigned")).lower():
+        merged["identity"].pop("userAssignedIdentities", None)  # the new type leaves them behind
+    if problems := list(_problems(call.path.name, merged)):
+        raise validation_error(*problems)
+    return _save(call, merged, 202)
 
 
 def delete_service(call: Call) -> Reply:
@@ -139,7 +161,7 @@ def completed(call: Call, body: Json) -> Json:
         "publisherEmail": "",
         "publisherName": "",
         **given,
-        "gatewayUrl": f"https://{host}",
+        "gatewayUrl": call.options.gateway_url(name),
         "gatewayRegionalUrl": None,
         "portalUrl": f"https://{name.lower()}.portal.azure-api.net",
         "developerPortalUrl": f"https://{name.lower()}.developer.azure-api.net",
@@ -208,7 +230,26 @@ def _problems(name: str, body: Json) -> list[Detail]:
         for field in ("publisherEmail", "publisherName")
         if not properties.get(field)
     ]
+    found += [("identity", text) for text in _identity_problems(body.get("identity"))]
     return [Detail("ValidationError", text, target) for target, text in found]
+
+
+def _identity_problems(given: Any) -> Iterator[str]:
+    """Types: ApimIdentityType in azure-rest-api-specs; texts UNVERIFIED.
+
+    At most ten user-assigned identities: azure-docs, articles/api-management/service-limits.md.
+    """
+    identity = given if isinstance(given, dict) else {}
+    words = {word.strip().lower() for word in str(identity.get("type") or "None").split(",")}
+    assigned = identity.get("userAssignedIdentities") or {}
+    if words != {"none"} and not words <= {"systemassigned", "userassigned"}:
+        yield f"Identity type '{identity['type']}' is invalid."
+    elif not isinstance(assigned, dict) or not all(_IDENTITY.fullmatch(it) for it in assigned):
+        yield "'userAssignedIdentities' must be an object whose members are resource ids."
+    elif bool(assigned) != ("userassigned" in words):
+        yield "'userAssignedIdentities' belongs to the identity type UserAssigned, and is needed."
+    elif len(assigned) > _MAX_IDENTITIES:
+        yield f"A service can have at most {_MAX_IDENTITIES} user-assigned identities."
 
 
 def _contract(entry: Entry) -> Json:

@@ -1,4 +1,4 @@
-"""Kinds with few rules: tags, loggers, diagnostics, version sets, schemas, users, groups, gateways.
+"""Kinds with few rules: tags, version sets, schemas, users, groups, gateways.
 
 Fields and lengths: azure-rest-api-specs, Microsoft.ApiManagement 2024-05-01.
 """
@@ -8,12 +8,9 @@ from dataclasses import replace
 from sandbox.arm.apim.call import Call, display_name, tail_name
 from sandbox.arm.apim.entities import Draft, Kind
 from sandbox.arm.apim.links import forget
-from sandbox.arm.apim.validation import LONG_ID, Field, IdRule, invalid
+from sandbox.arm.apim.validation import LONG_ID, Field, invalid
 from sandbox.arm.errors import ArmError
 from sandbox.arm.store import Entry
-from sandbox.contracts import Json
-
-_DIAGNOSTICS = ("applicationinsights", "azuremonitor", "local")
 
 
 def _unique_tag(draft: Draft) -> Draft:
@@ -24,48 +21,6 @@ def _unique_tag(draft: Draft) -> Draft:
         # github.com/Azure/apiops/issues/770
         raise invalid("displayName", "Tag with the same name already exists.")
     return draft
-
-
-def _logger(draft: Draft) -> Draft:
-    """Credentials go into hidden named values; what is shown is their reference.
-
-    learn.microsoft.com/rest/api/apimanagement/logger/create-or-update, sample response
-    """
-    properties = dict(draft.properties)
-    kind = properties["loggerType"].lower()
-    given = properties.get("credentials") or {}
-    if kind == "applicationinsights" and not given:
-        raise invalid("credentials", "'credentials' should not be empty.")
-    secret_names = ("instrumentationKey", "connectionString")
-    shown = {k: "{{Logger-Credentials}}" if k in secret_names else v for k, v in given.items()}
-    visible: Json = {**properties, "credentials": shown or None}
-    return replace(draft, properties=visible, hidden={"credentials": given})
-
-
-def _logger_unused(call: Call, entry: Entry) -> None:
-    """Refused by analogy with fragments: status and text UNVERIFIED."""
-    diagnostics = [*call.everything("diagnostics"), *call.everything("apis/diagnostics")]
-    users = [
-        call.relative(d.id)
-        for d in diagnostics
-        if tail_name(d.body["properties"]["loggerId"]).lower() == entry.name.lower()
-    ]
-    users += call.policy_users("loggers", entry.name)
-    if users:
-        raise ArmError(
-            400,
-            "ValidationError",
-            f"The Logger '{entry.name}' is used by the following entities: {', '.join(users)}",
-            null_details=True,
-        )
-
-
-def _diagnostic(draft: Draft) -> Draft:
-    call = draft.call
-    logger = call.find("loggers", tail_name(draft.properties["loggerId"]))
-    if logger is None:
-        raise invalid("loggerId", "Logger not found.")  # text UNVERIFIED
-    return replace(draft, properties={**draft.properties, "loggerId": logger.id})
 
 
 def _version_set(draft: Draft) -> Draft:
@@ -113,27 +68,6 @@ def _unlinked(call: Call, entry: Entry) -> None:
     forget(call, entry)
 
 
-_DIAGNOSTIC_FIELDS = (
-    Field("loggerId", required=True, least=1),
-    Field("alwaysLog", choices=frozenset({"allErrors"})),
-    Field("sampling", dict),
-    Field("frontend", dict),
-    Field("backend", dict),
-    Field("largeLanguageModel", dict),  # 2024-06-01-preview on, in no SDK model
-    Field("logClientIp", bool),
-    Field("httpCorrelationProtocol", choices=frozenset({"None", "Legacy", "W3C"})),
-    Field("verbosity", choices=frozenset({"verbose", "information", "error"})),
-    Field("operationNameFormat", choices=frozenset({"Name", "Url"})),
-    Field("metrics", bool),
-)
-
-
-def _diagnostic_kind(path: str) -> Kind:
-    pattern = rf"^({'|'.join(_DIAGNOSTICS)})$"
-    return Kind(path, "Diagnostic", "diagnosticId", _DIAGNOSTIC_FIELDS,
-                IdRule(80, f"(?i){pattern}"), prepare=_diagnostic)  # fmt: skip
-
-
 SIMPLE_KINDS = (
     Kind(
         "service/tags",
@@ -142,28 +76,6 @@ SIMPLE_KINDS = (
         (Field("displayName", required=True, least=1, most=160),),
         prepare=_unique_tag,
     ),
-    Kind(
-        "service/loggers",
-        "Logger",
-        "loggerId",
-        (
-            Field(
-                "loggerType",
-                required=True,
-                choices=frozenset({"azureEventHub", "applicationInsights", "azureMonitor"}),
-            ),
-            Field("description", most=256),
-            Field("credentials", dict),
-            Field("isBuffered", bool),
-            Field("resourceId"),
-        ),
-        LONG_ID,
-        {"isBuffered": True},
-        prepare=_logger,
-        check_delete=_logger_unused,
-    ),
-    _diagnostic_kind("service/diagnostics"),
-    _diagnostic_kind("service/apis/diagnostics"),
     Kind(
         "service/apiVersionSets",
         "ApiVersionSet",

@@ -18,6 +18,7 @@ class Field:
     """A property that an entity knows. Unknown ones are dropped, as the service does (UNVERIFIED).
 
     ``least`` and ``most`` bound the length of a string, the value of a number, the size of a list.
+    ``since`` is the first api-version that has it; it is dropped and hidden in older ones.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Field:
     pattern: str = ""
     choices: frozenset[str] = frozenset()
     read_only: bool = False
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

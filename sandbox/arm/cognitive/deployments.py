@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.arm.cognitive.accounts import render, shown
 from sandbox.arm.cognitive.busy import refuse_if_busy
-from sandbox.arm.cognitive.catalogue import Catalogue, Model
+from sandbox.arm.cognitive.catalogue import Catalogue, Model, is_for
 from sandbox.arm.errors import ArmError, not_found
 from sandbox.arm.ids import ResourcePath
 from sandbox.arm.provider import Context, LongRunning, Reply, Request, merge_patch, object_of, paged
@@ -163,7 +163,7 @@ class Deployments:
                 },
                 "capabilities": dict(model.capabilities),
                 "currentCapacity": sku["capacity"],
-                "rateLimits": _rate_limits(sku),
+                "rateLimits": _rate_limits(model, sku),
                 "provisioningState": "Accepted" if have else "Creating",
             },
         }
@@ -175,10 +175,9 @@ class Deployments:
         format_, version = str(given.get("format") or "OpenAI"), given.get("version")
         found = self.catalogue.find(format_, str(given["name"]), version)
         owner = self.context.store.get(account.id)
-        kind = owner.body["kind"].lower() if owner else ""
-        # Partner models need a Foundry account (learn.microsoft.com/azure/ai-foundry/
-        # foundry-models); that it is refused with this code is UNVERIFIED.
-        if found is None or (kind == "openai" and found.format.lower() != "openai"):
+        kind = owner.body["kind"] if owner else ""
+        # That the wrong kind of account is refused with this code is UNVERIFIED.
+        if found is None or not is_for(kind, found.format):
             # github.com/akshata29/entaoai/issues/36, .../microsoft-foundry-for-vscode/issues/497
             raise ArmError(
                 400,
@@ -244,15 +243,22 @@ def _sku(body: Json, model: Model) -> Json:
     return {**given, "name": name, "capacity": capacity}
 
 
-def _rate_limits(sku: Json) -> list[Json]:
+def _rate_limits(model: Model, sku: Json) -> list[Json]:
     """1000 tokens per minute for each unit of a Standard kind.
 
     learn.microsoft.com/azure/ai-foundry/openai/how-to/quota; the request rule is as seen on a
-    GlobalStandard deployment in June 2026, older ones showed other periods.
+    GlobalStandard deployment in June 2026, older ones showed other periods. Quotas of images, audio
+    and video are in requests (learn.microsoft.com/azure/ai-foundry/openai/quotas-limits): that
+    their deployments state no tokens is UNVERIFIED.
     """
     if sku["name"] not in _BY_TOKENS:
         return []
-    return [
-        {"key": "request", "renewalPeriod": 60, "count": sku["capacity"]},
-        {"key": "token", "renewalPeriod": 60, "count": sku["capacity"] * 1000},
-    ]
+    requests = {"key": "request", "renewalPeriod": 60, "count": sku["capacity"]}
+    tokens = {"key": "token", "renewalPeriod": 60, "count": sku["capacity"] * 1000}
+    return [requests] if _counts_requests(model) else [requests, tokens]
+
+
+def _counts_requests(model: Model) -> bool:
+    flags = {name for name, value in model.capabilities.items() if value == "true"}
+    name = model.name.lower()
+    return bool(flags & {"imageGenerations", "audio"}) or name.startswith(("sora", "flux"))

@@ -37,8 +37,10 @@ def endpoints_of(kind: str, subdomain: str | None, location: str) -> dict[str, s
                 | dict.fromkeys(_FOUNDRY, "services.ai.azure.com")
                 | dict.fromkeys(_COGNITIVE, "cognitiveservices.azure.com")
             )
+        case "contentsafety":
+            return {"Content Safety": main}
         case _:
-            return {kind: main}
+            return {kind: main}  # UNVERIFIED: their maps were not captured
     if not subdomain:
         return dict.fromkeys(names, main)
     return {name: f"https://{subdomain}.{host}/" for name, host in names.items()}

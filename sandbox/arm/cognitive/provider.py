@@ -59,9 +59,18 @@ class CognitiveServices:
         return handler(self, request)
 
     def list_models(self, request: Request) -> Reply:
-        in_location = request.path.types == ("locations",)
-        kind = "AIServices" if in_location else None
-        return paged(request, [render(it, kind=kind) for it in self.catalogue.models], 500)
+        """GET accounts/{name}/models: what this account can deploy."""
+        kind = self.accounts.entry(request.path).body["kind"]
+        return paged(request, [render(it) for it in self.catalogue.of_kind(kind)], 500)
+
+    def list_location_models(self, request: Request) -> Reply:
+        """GET locations/{location}/models: a row for each kind of account that can have it."""
+        rows = [
+            render(it, kind=kind)
+            for kind in ("OpenAI", "AIServices")
+            for it in self.catalogue.of_kind(kind)
+        ]
+        return paged(request, rows, 500)
 
     def list_usages(self, request: Request) -> Reply:
         return usages.list_usages(self.context, self.catalogue, self.quotas, request)
@@ -108,7 +117,7 @@ _ROUTES: dict[tuple[str, str], _Handler] = {
     ("POST", "accounts/listkeys"): lambda it, request: it.accounts.list_keys(request),
     ("POST", "accounts/regeneratekey"): lambda it, request: it.accounts.regenerate_key(request),
     ("GET", "accounts/models"): CognitiveServices.list_models,
-    ("GET", "locations/models"): CognitiveServices.list_models,
+    ("GET", "locations/models"): CognitiveServices.list_location_models,
     ("GET", "accounts/usages"): CognitiveServices.empty,
     ("GET", "locations/usages"): CognitiveServices.list_usages,
     ("GET", "accounts/skus"): CognitiveServices.empty,
