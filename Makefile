@@ -12,11 +12,13 @@ BOOTSTRAP := $(firstword $(PYTHON313) $(shell python3 $(WHERE)) $(wildcard $(PYE
 RUN := .venv/bin/python
 REQUIREMENTS := requirements.txt
 SEEDS := 1000
+RULES := $(or $(wildcard onramp.yaml),onramp.example.yaml)
+WORLD :=
 # As pip does: a company's own authority is known to the system.
 export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo sandbox simulate bench format requirements clean
+.PHONY: help setup test lint demo sandbox rules docs simulate bench format requirements clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,12 @@ demo: setup ## show the whole path once, on a local Azure
 
 sandbox: setup ## start a local Azure with the app in it, until Ctrl-C
 	@$(RUN) -m sandbox serve --env-file .sandbox/env
+
+rules: setup ## say what RULES=onramp.yaml means, for WORLD=world.json or a built-in one
+	@$(RUN) -m sandbox rules --file $(RULES) $(if $(WORLD),--world $(WORLD))
+
+docs: setup ## make docs/settings.md and docs/onramp.schema.json anew
+	@$(RUN) -m sandbox docs
 
 simulate: setup ## run SEEDS=1000 simulated lives of the app, and print what failed
 	@$(RUN) -m tests.simulation --seeds $(SEEDS) --processes 2

@@ -7,7 +7,7 @@ import azure.functions as func
 from handlers import deployment_events, reconcile_queue, reimport, status, sweep
 from shared import wiring
 
-wiring.settings()  # bad settings stop the app here, with one message that lists them all
+wiring.check()  # bad settings or rules stop the app here, with one message that lists them all
 logging.getLogger("azure").setLevel(logging.WARNING)  # else one line per request to storage
 
 app = func.FunctionApp()

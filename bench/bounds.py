@@ -1,12 +1,37 @@
 """The least that ARM makes anybody pay, by arithmetic and independent of the app.
 
-API Management: a backend, an API and its policy cannot travel in one PUT, and a policy is saved
-only where its backend and its API exist (github.com/Azure/apiops/issues/565). So each surface of a
-new account takes three writes on two levels. One API is changed by one request at a time
-(github.com/Azure/apiops/issues/141), so two surfaces go side by side and one surface does not.
+Writes. A backend, an API and its policy cannot travel in one PUT, and a policy is saved only where
+its backend and its API exist (github.com/Azure/apiops/issues/565). So each surface of a new account
+takes three writes on two levels. One API is changed by one request at a time
+(github.com/Azure/apiops/issues/141), so two surfaces go side by side and one surface does not. The
+gateway's identity needs its role on the account once, and nothing waits for that.
 
-Reads: what stands must be read with its ETags before the inventory is, or an older decision could
-overwrite a newer one (docs/architecture.md, Single flight). That makes two levels of reads.
+Reads. What stands must be read with its ETags before the inventory is, or an older decision could
+overwrite a newer one (docs/architecture.md, Single flight). What each read is there for:
+
+| read | why no other tells |
+|---|---|
+| the service | its tier decides what can be written, its identity who needs the role |
+| APIs, filtered by name | a GET tells of one name; other settings made others, which have to go |
+| backends, filtered by name | written beside its API, either can stand without the other |
+| each backend, API and policy | ETags come with a GET and not with a list (below) |
+| an API's operations | only their own list tells them |
+| account, deployments | the inventory |
+| roles on the account | it may have the role there or above; or lose it by hand, unseen |
+| what is to be created: 404 | a PUT would overwrite it (below) |
+| API and operations after an import | its success proves nothing (below) |
+
+The answer of learn.microsoft.com/rest/api/apimanagement/apis/get has an ETag header, that of
+.../apis/list-by-service has none. An import can report success and leave the old document
+(github.com/hashicorp/terraform-provider-azurerm/issues/22042). A PUT without If-Match overwrites
+what is there, which is how github.com/Azure/apiops writes, and whether If-None-Match works is
+documented nowhere. That a list may lag is UNVERIFIED but must be reckoned with, so only a GET
+proves absence; what belongs to an API that is absent is absent too. Which APIs it takes depends on
+the models, so the proof comes after the inventory: before it, every surface there is would have to
+be asked for.
+
+Left out, as it is spread over all events: counting the operations that the tier's quota is for,
+which takes a list and one request per API of the service, whoever's it is.
 """
 
 from dataclasses import dataclass
@@ -14,17 +39,31 @@ from dataclasses import dataclass
 from sandbox.arm.throttle import BUCKETS
 
 SURFACES = 2
-NEW_ACCOUNT_WRITES = 3 * SURFACES
+FIRST_WRITES = 3 * SURFACES + 1  # the role
 POLICY_WRITES = SURFACES
-_INVENTORY = 2  # the account, and its deployments in one page
-# The service, and for each surface the backend, the API and the policy; of an API that stands
-# also its operations, which only their own list tells.
-NEW_ACCOUNT_READS = _INVENTORY + 1 + 3 * SURFACES
-KNOWN_ACCOUNT_READS = _INVENTORY + 1 + 4 * SURFACES
-# What an import made of a document: the API and its operations.
-READ_BACKS = 2 * SURFACES
-POLLS = SURFACES  # an accepted import goes on: at least one look at its end
+IMPORT_WRITES = 2 * SURFACES  # the document and the policy
 WRITE_LEVELS = 2
+_SERVICE = 1
+_LISTS = 2  # APIs, backends
+_INVENTORY = 2  # the account, and its deployments in one page
+_ROLES = 1  # one list per identity of the gateway
+_STANDING = 4 * SURFACES  # backend, API, operations, policy
+_ABSENT = 2 * SURFACES  # backend, API
+READ_BACKS = 2 * SURFACES  # what an import made of a document: the API and its operations
+POLLS = SURFACES  # an accepted import goes on: at least one look at its end
+# Where nothing stands and nothing is to be made, nobody needs a role.
+EMPTY_READS = _SERVICE + _LISTS + _INVENTORY
+FIRST_READS = EMPTY_READS + _ROLES + _ABSENT + READ_BACKS
+# An event on a deployment says nothing of roles; whether they still stand is a full look's to find.
+KNOWN_READS = EMPTY_READS + _STANDING
+FULL_READS = KNOWN_READS + _ROLES
+# A deployment that the list lacks is asked for by itself, and twice: one 404 proves nothing
+# (github.com/hashicorp/terraform-provider-azurerm/issues/32535).
+GONE_READS = 2
+# Round trips in a row. The names of what stood last time can be remembered, so what stands takes
+# one trip, lists and GETs side by side; the inventory is the second, with the roles beside it.
+LOOK_TRIPS = 2
+IMPORT_TRIPS = 4  # the API, a look at its end, its read-back, the policy
 MEAN_JITTER = 1.1  # sandbox/arm/latency.py draws from 0.7 to 1.5
 
 
@@ -39,12 +78,12 @@ class Times:
 
     @property
     def first_deployment(self) -> float:
-        """Two levels of reads, the API to its end, its read-back, the policy."""
-        return 2 * self.read + self.api + self.importing + self.read + self.policy
+        """The look, proof of absence, the API to its end, its read-back, the policy."""
+        return (LOOK_TRIPS + 2) * self.read + self.api + self.importing + self.policy
 
     @property
     def next_deployment(self) -> float:
-        return 2 * self.read + self.policy
+        return LOOK_TRIPS * self.read + self.policy
 
 
 def times(scale: float) -> Times:
@@ -75,6 +114,6 @@ def reads_allowed_s(lasts: list[float], model: Times) -> float:
     size, refill = BUCKETS["reads"]
     ordered = sorted(lasts)
     return max(
-        last + max(0.0, ((len(ordered) - i) * KNOWN_ACCOUNT_READS - size) / refill) + model.policy
+        last + max(0.0, ((len(ordered) - i) * KNOWN_READS - size) / refill) + model.policy
         for i, last in enumerate(ordered)
     )

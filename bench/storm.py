@@ -153,10 +153,10 @@ def _cost(storm: Storm) -> list[Figure]:
     size, writes = storm.size, len(storm.writes)
     reads = len(storm.calls) - writes
     polls = sum(call.is_poll for call in storm.calls)
-    first = bounds.NEW_ACCOUNT_WRITES * size.accounts
+    first = bounds.FIRST_WRITES * size.accounts
     later = bounds.POLICY_WRITES * size.accounts * (size.each - 1)
-    least = (bounds.NEW_ACCOUNT_READS + bounds.READ_BACKS) * size.accounts
-    most = least + bounds.KNOWN_ACCOUNT_READS * size.accounts * (size.each - 1)
+    least = bounds.FIRST_READS * size.accounts
+    most = least + bounds.KNOWN_READS * size.accounts * (size.each - 1)
     return [
         Figure(_NAME, "writes", writes, limit=first + later, why=_EACH),
         Figure(_NAME, "writes, the least possible", first, why=_ONCE),

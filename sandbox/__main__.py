@@ -1,4 +1,4 @@
-"""The command line of the local Azure: ``python -m sandbox serve`` and ``demo``.
+"""The command line of the local Azure: ``python -m sandbox serve``, ``demo``, ``rules``, ``docs``.
 
 ``serve --json`` prints one line when everything is up, and nothing else. Its keys; those in
 brackets are there only with the option named:
@@ -14,6 +14,8 @@ brackets are there only with the option named:
     identityHeader  the value of X-IDENTITY-HEADER (IDENTITY_HEADER) for /msi/token
     subscription, resourceGroup      id and name of the world's first ones
     gateway         resource id of the API Management service that the app writes to; "" if none
+    gatewayUrl      base URL of that service's gateway, where its APIs answer; "" if none
+    models          base URL of the model endpoints; the Host header says which account is meant
     blob, queue, table   storage endpoints of Azurite, account devstoreaccount1
     storage         connection string of that account
     event_grid      base URL of Event Grid: POST {event_grid}/topics/{name}/api/events
@@ -23,6 +25,10 @@ brackets are there only with the option named:
 
 Everything listens on 127.0.0.1 alone. Exit codes: 0 after SIGINT or SIGTERM, 1 if something could
 not start (the reason is on stderr), 2 for wrong arguments.
+
+``rules`` starts nothing: it prints what a rules file means for a world. Exit codes: 0 if all is
+well, 1 if a file can't be used (the reasons are on stderr), 3 if a deployment has a problem.
+``docs`` makes docs/settings.md and docs/onramp.schema.json anew.
 """
 
 import argparse
@@ -35,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sandbox import demo
+from sandbox import demo, rules_preview, settings_doc
 from sandbox.arm.faults import Faults
 from sandbox.arm.latency import Latency
 from sandbox.arm.throttle import Throttle
@@ -52,7 +58,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PORTS = """\
 ports with --port-base N:
   N ARM, N+1 ARM on https, N+2 identity, N+3 Event Grid, N+4 Functions,
-  N+5 blobs, N+6 queues, N+7 tables, N+8 the authority on https
+  N+5 blobs, N+6 queues, N+7 tables, N+8 the authority on https, N+9 the API Management gateway,
+  N+10 model endpoints
 """
 
 
@@ -105,7 +112,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--env-file", type=Path, metavar="FILE", help="write the endpoints there for a shell")
     add("--quiet", action="store_true", help="don't show the app's log")
     commands.add_parser("demo", help="show the whole path once, and exit")
+    _add_rules(commands.add_parser("rules", help="say what a rules file means for a world"))
+    commands.add_parser("docs", help="make docs/settings.md and docs/onramp.schema.json anew")
     return parser
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--file", type=Path, metavar="FILE", required=True, help="the rules file, onramp.yaml")
+    add("--world", type=Path, metavar="FILE", help="for what (sandbox/mixed_world.json)")
+    add("--json", action="store_true", help="as JSON")
 
 
 def _port_base(text: str) -> int:
@@ -171,7 +187,16 @@ async def _demo(_arguments: argparse.Namespace) -> int:
     return await demo.run(_ROOT)
 
 
-_COMMANDS = {"serve": _serve, "demo": _demo}
+async def _rules(arguments: argparse.Namespace) -> int:
+    return rules_preview.run(arguments.file, arguments.world, as_json=arguments.json)
+
+
+async def _docs(_arguments: argparse.Namespace) -> int:
+    settings_doc.write_docs(_ROOT)
+    return 0
+
+
+_COMMANDS = {"serve": _serve, "demo": _demo, "rules": _rules, "docs": _docs}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,147 +2,71 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import aiohttp
 from rich.console import Console
-from rich.status import Status
 
+from sandbox import demo_world
 from sandbox.arm.latency import Latency
-from sandbox.client import ACCOUNTS_VERSION, ArmClient, arm_client
+from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
 from sandbox.contracts import Json
-from sandbox.demo_tables import gateway_table, standing, state_table
+from sandbox.demo_tables import gateway_table, roles_of, standing, state_table
+from sandbox.demo_timeline import Timeline
+from sandbox.demo_world import ACCOUNTS, DELETED, RESIZED, RULES
 from sandbox.local_azure import LocalAzure, Options, local_azure
-from sandbox.world import SUBSCRIPTION
+from sandbox.world import SUBSCRIPTION, World, WorldGateway
 
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 _ACCOUNTS = f"{_GROUP}/providers/Microsoft.CognitiveServices/accounts"
 _PATIENCE_S = 40.0
-# A twentieth of what Azure was seen to take: long enough to watch, short enough to wait for.
-_LATENCY_SCALE = 0.05
-_PLAIN_WIDTH = 180  # of the tables where there is no terminal to ask
-
-_CREATED: Mapping[str, tuple[str, Sequence[tuple[str, str, str, str, int]]]] = {
-    # account: (kind, deployments as (name, model format, model, version, capacity))
-    "contoso-foundry": (
-        "AIServices",
-        (
-            ("gpt-4o", "OpenAI", "gpt-4o", "2024-11-20", 10),
-            ("embed-small", "OpenAI", "text-embedding-3-small", "1", 50),
-            ("whisper", "OpenAI", "whisper", "001", 3),
-        ),
-    ),
-    "contoso-openai": (
-        "OpenAI",
-        (
-            ("gpt-4o-mini", "OpenAI", "gpt-4o-mini", "2024-07-18", 20),
-            ("trial", "OpenAI", "gpt-4o", "2024-11-20", 1),
-        ),
-    ),
-}
-_RESIZED = ("contoso-foundry", "gpt-4o", 40)
-_DELETED = ("contoso-openai", "trial")
-
-# What must stand in the gateway at the end: API path -> deployments with their tokens per minute.
-EXPECTED: Mapping[str, Mapping[str, int]] = {
-    "contoso-foundry/openai": {"gpt-4o": 40_000, "embed-small": 50_000},
-    "contoso-foundry/openai/v1": {"gpt-4o": 40_000, "embed-small": 50_000},
-    "contoso-openai/openai": {"gpt-4o-mini": 20_000},
-    "contoso-openai/openai/v1": {"gpt-4o-mini": 20_000},
-}
-_STATES = {
-    "gpt-4o": "applied",
-    "embed-small": "applied",
-    "whisper": "quarantined",
-    "gpt-4o-mini": "applied",
-    "trial": "retiring",
-}
+# A small part of what Azure was seen to take: long enough to watch, short enough to wait for.
+_LATENCY = Latency("realistic", scale=0.03)
+_PLAIN_WIDTH = 120  # of the tables where there is no terminal to ask
+# A v2 tier: the others can't count Claude's tokens. The newest models are in no catalogue.
+_WORLD = World(
+    gateways=[WorldGateway(name="apim-onramp", sku="StandardV2")], accept_unknown_models=True
+)
 
 
 class DemoFailedError(Exception):
     """Something that should stand doesn't."""
 
 
-@dataclass(slots=True)
-class Timeline:
-    """Lines with the seconds since the start; the last thing being waited for on a terminal."""
-
-    console: Console
-    started: float = field(default_factory=time.monotonic)
-    status: Status | None = None
-
-    def say(self, who: str, what: str, *, style: str = "") -> None:
-        seconds = time.monotonic() - self.started
-        self.console.print(
-            f"{seconds:6.2f}s  {who:<8} {what.rstrip()}",
-            style=style,
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-
-    def wait(self, what: str) -> None:
-        if self.status is not None:
-            self.status.update(what)
-
-    def log(self, line: str) -> None:
-        """Show what of the app's log tells the story."""
-        start = line.find('{"event"')
-        if start < 0:
-            return
-        try:
-            entry = json.loads(line[start:])
-        except ValueError:
-            return
-        told = _TOLD.get(entry["event"])
-        if told is not None:
-            who, tell, style = told
-            self.say(who, tell(entry), style=style)
-
-
-def _unit(entry: Json) -> str:
-    return str(entry.get("unit", "")).rpartition("/")[2]
-
-
-_TOLD: Mapping[str, tuple[str, Callable[[Json], str], str]] = {
-    "event accepted": (
-        "event",
-        lambda it: f"{it['type']} {_unit(it)}{'/' + it['deployment'] if it['deployment'] else ''}",
-        "cyan",
-    ),
-    "change applied": ("  write", lambda it: f"{it['action']} {it['path']}  ({it['reason']})", ""),
-    "run ended": (
-        "run",
-        lambda it: f"{_unit(it)}: {it['status']}, {it['writes']} writes {it['detail']}",
-        "green",
-    ),
-}
-
-
-async def run(root: Path) -> int:
+async def run(root: Path, *, console: Console | None = None, latency: Latency = _LATENCY) -> int:
     """Run it; the exit code."""
-    terminal = Console()
-    console = terminal if terminal.is_terminal else Console(width=_PLAIN_WIDTH)
-    timeline = Timeline(console)
+    timeline = Timeline(console or _console())
     try:
-        with console.status("starting a local Azure") as status:
-            timeline.status = status if console.is_terminal else None
-            options = Options(
-                app_dir=root,
-                latency=Latency("realistic", scale=_LATENCY_SCALE),
-                on_log=timeline.log,
-            )
-            async with local_azure(options) as azure:
+        with TemporaryDirectory() as folder, timeline.waiting("starting a local Azure"):
+            async with local_azure(_options(root, Path(folder), timeline, latency)) as azure:
                 timeline.say("azure", "storage, identity, ARM, Event Grid and the app are up")
                 await _tell(azure, timeline)
     except DemoFailedError as exc:
-        console.print(f"demo failed: {exc}", style="bold red", markup=False)
+        timeline.console.print(f"demo failed: {exc}", style="bold red", markup=False)
         return 1
     return 0
+
+
+def _console() -> Console:
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_PLAIN_WIDTH)
+
+
+def _options(root: Path, folder: Path, timeline: Timeline, latency: Latency) -> Options:
+    rules = folder / "onramp.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    timeline.say("you", "write onramp.yaml and start the app with it", style="bold")
+    timeline.show(RULES)
+    return Options(
+        world=_WORLD,
+        app_dir=root,
+        app_env={"ONRAMP_RULES_FILE": str(rules)},
+        latency=latency,
+        on_log=timeline.log,
+    )
 
 
 async def _tell(azure: LocalAzure, timeline: Timeline) -> None:
@@ -151,118 +75,141 @@ async def _tell(azure: LocalAzure, timeline: Timeline) -> None:
         arm_client(azure.endpoints.arm, azure.token()) as arm,
         aiohttp.ClientSession(azure.endpoints.functions, headers=key) as app,
     ):
-        await _create(arm, timeline)
-        await _until(timeline, "the APIs to stand", lambda: _is_served(arm, azure, "trial", 1_000))
-        await _resize(arm, azure, timeline)
-        await _delete(arm, azure, timeline)
-        await _reimport(app, timeline)
-        await _check(arm, azure, app, timeline)
+        story = _Story(azure, timeline, arm, app)
+        await story.create()
+        await story.say_what_is_parked()
+        await story.resize()
+        await story.delete()
+        await story.reimport()
+        await story.check()
 
 
-async def _create(arm: ArmClient, timeline: Timeline) -> None:
-    for account, (kind, deployments) in _CREATED.items():
-        body = {
-            "location": "swedencentral",
-            "kind": kind,
-            "sku": {"name": "S0"},
-            "properties": {"customSubDomainName": account},
+@dataclass(frozen=True, slots=True)
+class _Story:
+    azure: LocalAzure
+    timeline: Timeline
+    arm: ArmClient
+    app: aiohttp.ClientSession
+
+    async def create(self) -> None:
+        self.timeline.wait("deploying")
+        names = set()
+        for account, (kind, deployments) in ACCOUNTS.items():
+            body = {
+                "location": "swedencentral",
+                "kind": kind,
+                "sku": {"name": "S0"},
+                "properties": {"customSubDomainName": account},
+            }
+            self._you(f"create account {account} (kind {kind})")
+            await self.arm.put(f"{_ACCOUNTS}/{account}", body, version=ACCOUNTS_VERSION)
+            for deploy in deployments:
+                self._you(f"deploy {account}/{deploy.name}: {deploy.said()}")
+                path = f"{_ACCOUNTS}/{account}/deployments/{deploy.name}"
+                await self.arm.put(path, deploy.body(), version=ACCOUNTS_VERSION)
+                names.add(f"{account}/{deploy.name}")
+
+        async def decided() -> bool:
+            found = await self._deployments()
+            return {_name(it) for it in found if it["state"] != "seen"} == names
+
+        await self._until("every deployment to be decided on", decided)
+
+    async def say_what_is_parked(self) -> None:
+        self._you("GET /api/deployments?state=quarantined")
+        for it in await self._deployments(state="quarantined"):
+            self.timeline.say("app", f"{_name(it)}: {it['reason']}", style="yellow")
+
+    async def resize(self) -> None:
+        account, deploy, tokens = RESIZED
+        self._you(f"change the capacity of {account}/{deploy.name} to {deploy.capacity}")
+        path = f"{_ACCOUNTS}/{account}/deployments/{deploy.name}"
+        await self.arm.put(path, deploy.body(), version=ACCOUNTS_VERSION)
+        await self._until("the limits to follow", lambda: self._is_served(deploy.name, tokens))
+        self._gateway(f"{account}/{deploy.name} has {tokens:,} tokens per minute on every API")
+
+    async def delete(self) -> None:
+        account, name = DELETED
+        self._you(f"delete {account}/{name}")
+        path = f"{_ACCOUNTS}/{account}/deployments/{name}"
+        await self.arm.delete(path, version=ACCOUNTS_VERSION)
+        await self._until("it to be gone", lambda: self._is_served(name, None))
+        self._gateway(f"{account}/{name} answers 410 Gone")
+
+    async def reimport(self) -> None:
+        self._you("POST /api/reimport for everything")
+        async with self.app.post("/api/reimport", json={"all": True}) as response:
+            id_ = (await response.json())["run"]["id"]
+        self.timeline.say("app", f"{response.status}, run {id_}", style="green")
+        run: Json = {}
+
+        async def ended() -> bool:
+            nonlocal run
+            async with self.app.get(f"/api/runs/{id_}") as found:
+                run = await found.json()
+            return run["status"] not in ("queued", "running")
+
+        await self._until("the run to end", ended)
+        writes = sum(unit["writes"] for unit in run["units"])
+        if (run["status"], writes) != ("succeeded", 0):
+            raise DemoFailedError(f"the reimport found something to do: {json.dumps(run)}")
+        count = len(run["units"])
+        self.timeline.say("app", f"{count} accounts looked at, nothing to write", style="green")
+
+    async def check(self) -> None:
+        """Show what stands, and hold it to what should."""
+        deployments = await self._deployments()
+        found = await standing(self.arm, self.azure.gateway_id)
+        service = await self.arm.get(self.azure.gateway_id, version=GATEWAY_VERSION) or {}
+        roles = {
+            name: await roles_of(
+                self.arm, f"{_ACCOUNTS}/{name}", service["identity"]["principalId"]
+            )
+            for name in ACCOUNTS
         }
-        timeline.say("you", f"create account {account} ({kind})", style="bold")
-        await arm.put(f"{_ACCOUNTS}/{account}", body, version=ACCOUNTS_VERSION)
-        for name, format_, model, version, capacity in deployments:
-            timeline.say("you", f"deploy {model} as {account}/{name}", style="bold")
-            found = {"format": format_, "name": model, "version": version}
-            await _deploy(arm, account, name, found, capacity)
+        tables = (gateway_table(found, roles), state_table(deployments))
+        self.timeline.console.print("", tables[0], "", tables[1], "", sep="\n")
+        problems = demo_world.problems(
+            {it.path: it for it in found}, roles, dict(map(_state, deployments))
+        )
+        if problems:
+            raise DemoFailedError("\n  ".join(["", *problems]))
+        self.timeline.say("demo", "everything that should stand does", style="bold green")
+
+    def _gateway(self, what: str) -> None:
+        self.timeline.say("gateway", what, style="magenta")
+
+    def _you(self, what: str) -> None:
+        self.timeline.say("you", what, style="bold")
+
+    async def _deployments(self, **query: str) -> list[Json]:
+        async with self.app.get("/api/deployments", params=query) as response:
+            answer = await response.json()
+        if response.status != 200:
+            raise DemoFailedError(f"GET /api/deployments: {response.status} {answer}")
+        return sorted(answer["deployments"], key=_name)
+
+    async def _is_served(self, name: str, tokens: int | None) -> bool:
+        """Whether every API that serves the deployment has this limit; None: no API serves it."""
+        apis = await standing(self.arm, self.azure.gateway_id)
+        limits = {api.deployments[name] for api in apis if name in api.deployments}
+        return limits == (set() if tokens is None else {tokens})
+
+    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        self.timeline.wait(f"waiting for {what}")
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                while not await holds():  # noqa: ASYNC110 - asked over HTTP, nothing to wait on
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise DemoFailedError(f"waited {_PATIENCE_S:.0f} s for {what}") from None
 
 
-async def _deploy(arm: ArmClient, account: str, name: str, model: Json, capacity: int) -> None:
-    body = {"sku": {"name": "GlobalStandard", "capacity": capacity}, "properties": {"model": model}}
-    path = f"{_ACCOUNTS}/{account}/deployments/{name}"
-    await arm.put(path, body, version=ACCOUNTS_VERSION)
+def _name(deployment: Json) -> str:
+    return f"{deployment['account'].rpartition('/')[2]}/{deployment['name']}"
 
 
-async def _resize(arm: ArmClient, azure: LocalAzure, timeline: Timeline) -> None:
-    account, name, capacity = _RESIZED
-    timeline.say("you", f"change the capacity of {account}/{name} to {capacity}", style="bold")
-    await _deploy(
-        arm,
-        account,
-        name,
-        {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"},
-        capacity,
-    )
-    await _until(
-        timeline, "the limits to follow", lambda: _is_served(arm, azure, name, capacity * 1000)
-    )
-
-
-async def _delete(arm: ArmClient, azure: LocalAzure, timeline: Timeline) -> None:
-    account, name = _DELETED
-    timeline.say("you", f"delete {account}/{name}", style="bold")
-    await arm.delete(f"{_ACCOUNTS}/{account}/deployments/{name}", version=ACCOUNTS_VERSION)
-    await _until(timeline, "it to be gone", lambda: _is_served(arm, azure, name, None))
-
-
-async def _reimport(app: aiohttp.ClientSession, timeline: Timeline) -> None:
-    timeline.say("you", "POST /api/reimport for everything", style="bold")
-    async with app.post("/api/reimport", json={"all": True}) as response:
-        answer = await response.json()
-    timeline.say("app", f"{response.status}, run {answer['run']['id']}")
-    run: Json = {}
-
-    async def ended() -> bool:
-        nonlocal run
-        async with app.get(f"/api/runs/{answer['run']['id']}") as found:
-            run = await found.json()
-        return run["status"] not in ("queued", "running")
-
-    await _until(timeline, "the run to end", ended)
-    writes = sum(unit["writes"] for unit in run["units"])
-    timeline.say("app", f"run {run['status']}: {len(run['units'])} accounts, {writes} writes")
-    if (run["status"], writes) != ("succeeded", 0):
-        raise DemoFailedError(f"the reimport found something to do: {json.dumps(run)}")
-
-
-async def _is_served(arm: ArmClient, azure: LocalAzure, name: str, tokens: int | None) -> bool:
-    """Whether every API that serves the deployment has this limit; None: no API serves it."""
-    limits = [
-        api.deployments[name]
-        for api in await standing(arm, azure.gateway_id)
-        if name in api.deployments
-    ]
-    return limits == [] if tokens is None else bool(limits) and set(limits) == {tokens}
-
-
-async def _until(timeline: Timeline, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
-    timeline.wait(f"waiting for {what}")
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            while not await holds():  # noqa: ASYNC110 - asked over HTTP, nothing to wait on
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise DemoFailedError(f"waited {_PATIENCE_S:.0f} s for {what}") from None
-
-
-async def _check(
-    arm: ArmClient, azure: LocalAzure, app: aiohttp.ClientSession, timeline: Timeline
-) -> None:
-    async with app.get("/api/deployments") as response:
-        deployments: list[Json] = (await response.json())["deployments"]
-    found = await standing(arm, azure.gateway_id)
-    timeline.console.print(gateway_table(found), state_table(deployments))
-    problems = [
-        *_differences("API", EXPECTED, {api.path: api.deployments for api in found}),
-        *_differences("deployment", _STATES, {it["name"]: it["state"] for it in deployments}),
-        *(f"{api.path} has no backend with our identity" for api in found if not api.identity),
-    ]
-    if problems:
-        raise DemoFailedError("; ".join(problems))
-    timeline.say("demo", "everything that should stand does", style="bold green")
-
-
-def _differences(what: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{what} {key}: expected {expected.get(key)}, found {found.get(key)}"
-        for key in sorted(expected.keys() | found.keys())
-        if expected.get(key) != found.get(key)
-    ]
+def _state(deployment: Json) -> tuple[str, str]:
+    """Name, and state with its reason, without the moment until when it holds."""
+    reason = deployment["reason"].partition(" until ")[0]
+    return _name(deployment), f"{deployment['state']}: {reason}"

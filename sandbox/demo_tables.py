@@ -1,8 +1,11 @@
 """What stands, as tables: read from ARM and from the app, never from what was asked for."""
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from rich.table import Table
@@ -10,117 +13,160 @@ from rich.table import Table
 from sandbox.client import GATEWAY_VERSION, ArmClient
 from sandbox.contracts import Json
 
-_NAME = re.compile(r'"([^"]+)"\)$')
+_ROLES_VERSION = "2022-04-01"
+_NAME = re.compile(r'@\(\(string\)context\.Variables\["deployment"\] == "([^"]+)"\)')
+_START = re.compile(r"^/(deployments/\{[^}]+\}/|v\d/)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One API of the gateway; *deployments* with their tokens per minute, as its policy says."""
+    """One API of the gateway; *deployments* with their tokens per minute, as its policy says.
+
+    Attributes:
+        calls: What its operations are for, without ids of stored things, and how many each.
+        backend: Where requests go.
+        identity: Whom the gateway's token is for.
+        gone: Those that answer 410.
+    """
 
     name: str
     path: str
     operations: Sequence[str]
+    calls: Mapping[str, int]
     backend: str
     identity: str
-    policy: str
     deployments: Mapping[str, int]
-    gone: Sequence[str]  # those that answer 410
+    gone: Sequence[str]
+    products: Sequence[str]
 
 
 async def standing(arm: ArmClient, gateway: str) -> list[Standing]:
     apis = await arm.list(f"{gateway}/apis", version=GATEWAY_VERSION)
-    found = [await _read(arm, gateway, api) for api in apis]
+    found = await asyncio.gather(*(_read(arm, gateway, api) for api in apis))
     return sorted(found, key=lambda api: api.path)
 
 
+async def roles_of(arm: ArmClient, account: str, principal: str) -> list[str]:
+    """The names of the roles that *principal* has on the account itself."""
+    path = f"{account}/providers/Microsoft.Authorization/roleAssignments"
+    given = [it["properties"] for it in await arm.list(path, version=_ROLES_VERSION)]
+    ids = [it["roleDefinitionId"] for it in given if it["principalId"] == principal]
+    definitions = [await arm.get(id_, version=_ROLES_VERSION) for id_ in ids]
+    return sorted(it["properties"]["roleName"] for it in definitions if it)
+
+
 async def _read(arm: ArmClient, gateway: str, api: Json) -> Standing:
-    root = f"{gateway}/apis/{api['name']}"
+    root, properties = f"{gateway}/apis/{api['name']}", api["properties"]
+    is_socket = properties.get("type") == "websocket"
     operations = await arm.list(f"{root}/operations", version=GATEWAY_VERSION)
-    policy = await arm.get(f"{root}/policies/policy", version=GATEWAY_VERSION)
+    holder = f"{root}/operations/onHandshake" if is_socket else root
+    policy = await arm.get(f"{holder}/policies/policy", version=GATEWAY_VERSION)
     document = ET.fromstring(policy["properties"]["value"] if policy else "<policies />")  # noqa: S314
-    names = {it.get("backend-id", "") for it in document.iter("set-backend-service")}
-    backend = await _backend(arm, gateway, names)
+    url, identity = await _target(arm, gateway, document)
+    products = await arm.list(f"{root}/products", version=GATEWAY_VERSION)
     return Standing(
         name=api["name"],
-        path=api["properties"]["path"],
+        path=properties["path"],
         operations=sorted(it["properties"]["displayName"] for it in operations),
-        backend=backend.get("url", ""),
-        identity=backend.get("credentials", {}).get("managedIdentity", {}).get("resource", ""),
-        policy=_summary(document),
+        calls=_calls(operations),
+        backend=properties["serviceUrl"] if is_socket else url,
+        identity=identity,
         deployments=_deployments(document),
-        gone=[_name(when) for when in document.iter("when") if not _is_served(when)],
+        gone=[name for name, when in _named(document) if not _is_served(when)],
+        products=sorted(it["name"] for it in products),
     )
 
 
-async def _backend(arm: ArmClient, gateway: str, names: set[str]) -> Json:
+async def _target(arm: ArmClient, gateway: str, document: ET.Element) -> tuple[str, str]:
+    """Backend and whom its token is for; on a WebSocket API the policy itself gets the token."""
+    own = {it.get("resource", "") for it in document.iter("authentication-managed-identity")}
+    if len(own) == 1:
+        return "", own.pop()
+    names = {it.get("backend-id", "") for it in document.iter("set-backend-service")}
     if len(names) != 1:
-        return {}
+        return "", ""
     found = await arm.get(f"{gateway}/backends/{names.pop()}", version=GATEWAY_VERSION)
     properties: Json = (found or {}).get("properties", {})
-    return properties
+    identity = properties.get("credentials", {}).get("managedIdentity", {})
+    return properties.get("url", ""), identity.get("resource", "")
 
 
-def _summary(document: ET.Element) -> str:
-    refused = [it.get("code", "") for it in document.iterfind(".//otherwise//set-status")]
-    dropped = [
-        it.get("name", "") for it in document.iterfind(".//set-header[@exists-action='delete']")
-    ]
-    return f"others get {', '.join(refused)}\ndrops {', '.join(dropped)}"
+def _calls(operations: Sequence[Json]) -> Mapping[str, int]:
+    templates = (it["properties"]["urlTemplate"] for it in operations)
+    paths = (_START.sub("", it).partition("?")[0] for it in templates)
+    heads = (path.partition("/{")[0] for path in paths)
+    return Counter(
+        "responses" if it.startswith("responses/") else it or "handshake" for it in heads
+    )
 
 
 def _deployments(document: ET.Element) -> dict[str, int]:
     found = {}
-    for when in filter(_is_served, document.iter("when")):
+    for name, when in _named(document):
+        if not _is_served(when):
+            continue
         limit = when.find("llm-token-limit")
-        found[_name(when)] = int(limit.get("tokens-per-minute", "0")) if limit is not None else 0
+        found[name] = int(limit.get("tokens-per-minute", "0")) if limit is not None else 0
     return found
 
 
 def _is_served(when: ET.Element) -> bool:
-    return when.find("set-backend-service") is not None
+    return when.find("return-response") is None
 
 
-def _name(when: ET.Element) -> str:
-    match = _NAME.search(when.get("condition", ""))
-    return match[1] if match else "?"
+def _named(document: ET.Element) -> Iterator[tuple[str, ET.Element]]:
+    """What the policy says of single deployments."""
+    for when in document.iterfind("inbound/choose/when"):
+        if match := _NAME.fullmatch(when.get("condition", "")):
+            yield match[1], when
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=True)
+    table = Table(title=title, title_justify="left", caption_justify="left", show_lines=True)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def gateway_table(apis: Sequence[Standing]) -> Table:
+def gateway_table(apis: Sequence[Standing], roles: Mapping[str, Sequence[str]]) -> Table:
     table = _table(
-        "In the gateway", "API and path", "operations", "backend", "policy", "tokens per minute"
+        "In the gateway", "API, and where it leads", "calls", "product", "tokens per minute"
     )
     for api in apis:
         table.add_row(
-            f"{api.name}\n/{api.path}",
-            "\n".join(api.operations),
-            f"{api.backend}\nmanaged identity for {api.identity or 'nothing'}",
-            api.policy,
-            "\n".join(
-                [
-                    *(f"{name}: {limit:,}" for name, limit in api.deployments.items()),
-                    *(f"{name}: 410 Gone" for name in api.gone),
-                ]
-            ),
+            f"/{api.path}\n{api.backend or 'leads nowhere'}\n"
+            f"as the gateway, for {urlsplit(api.identity).hostname or 'nobody'}",
+            _with_counts(api.calls),
+            "\n".join(api.products),
+            _limits(api),
         )
+    given = (f"{', '.join(names) or 'no role'} on {name}" for name, names in roles.items())
+    table.caption = f"The gateway's identity has: {'; '.join(given)}"
     return table
 
 
+def _with_counts(calls: Mapping[str, int]) -> str:
+    return "\n".join(
+        name if count == 1 else f"{name} ({count})" for name, count in sorted(calls.items())
+    )
+
+
+def _limits(api: Standing) -> str:
+    rows = [
+        (name, f"{limit:,}" if limit else "no limit") for name, limit in api.deployments.items()
+    ]
+    rows += [(name, "410 Gone") for name in api.gone]
+    width = max((len(name) for name, _what in rows), default=0)
+    return "\n".join(f"{name:<{width}} {what:>8}" for name, what in rows)
+
+
 def state_table(deployments: Sequence[Json]) -> Table:
-    table = _table("In the state table", "deployment", "model", "sku", "kind", "state", "reason")
+    table = _table("In the state table", "deployment\nmodel", "kind\ncapacity", "state", "reason")
     for it in deployments:
         table.add_row(
-            f"{it['account'].rpartition('/')[2]}/{it['name']}",
-            f"{it['model_name']} {it['model_version']}",
-            f"{it['sku']} {it['capacity']}",
-            it["kind"],
+            f"{it['account'].rpartition('/')[2]}/{it['name']}\n{it['model_name']}",
+            f"{it['kind']}\n{it['capacity']}",
             it["state"],
-            it["reason"],
+            "\n".join(it["reason"].split("; ")),
         )
     return table

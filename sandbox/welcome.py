@@ -20,7 +20,7 @@ Try it, in another shell:
     -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"sku":
     {{"name": "GlobalStandard", "capacity": 10}}, "properties": {{"model": {{"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}}}}}}'
 
-  # its API in API Management, a second later
+  # its APIs in API Management, a second later
   curl -s "$ARM$GATEWAY/apis?api-version=2024-05-01" -H "Authorization: Bearer $TOKEN" | python3 -m json.tool
 
   # what the app knows, and a look at everything again

@@ -1,10 +1,10 @@
 """What the reconciler and the handlers need of the outside; the adapters fill these in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.core.model import Account, Actual, Json
+from shared.core.model import Account, Actual, Json, Wants
 from shared.core.plan import Change
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run
@@ -31,8 +31,14 @@ class Inventory(Protocol):
 class Gateway(Protocol):
     """The API Management service. Every write is complete and read back when it returns."""
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        """What stands at *paths* below the service, with ETags."""
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        """What stands of *unit*, with ETags, and the facts that *wants* names.
+
+        What was made a moment ago can be missing, for lists lag behind; *known* are paths that
+        are asked for by themselves, and :meth:`apply` never creates over what is there.
+        """
 
     async def apply(self, change: Change, *, until: float) -> None:
         """Write *change*, fenced by the ETag it was planned on.
@@ -42,13 +48,16 @@ class Gateway(Protocol):
             until: No request is started after this moment of the clock's ``monotonic()``.
 
         Raises:
-            StaleRead: somebody wrote since; read and plan again.
+            StaleRead: somebody wrote since, or what was to be created exists; read and plan again.
             RetryableError: not now.
             Rejected: not as it is.
         """
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         """The accounts that *owner*'s resources in the gateway were made for."""
+
+    async def operations_in_use(self, *, until: float) -> int:
+        """How many API operations of the tier's quota are taken, counted lately."""
 
 
 class StateStore(Protocol):
@@ -62,6 +71,13 @@ class StateStore(Protocol):
 
         Returns:
             How long to wait, once for every holder, when somebody has it: the holder may be dead.
+        """
+
+    async def note(self, claim: Claim, paths: Iterable[str]) -> None:
+        """Write down what is about to be made in the gateway, before it is.
+
+        Raises:
+            Unavailable: the unit is no longer the claim's.
         """
 
     async def finish(self, claim: Claim, ending: Ending) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -10,16 +11,21 @@ from shared import logs
 from shared.applying import Applier
 from shared.core import rejections
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.desired import Observed, Rules, desired, unit_paths
+from shared.core.desired import desired
 from shared.core.guard import Brake, check_removals, guard
+from shared.core.model import Service
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
+from shared.core.observed import Observed, Rules
 from shared.core.plan import WRITES, Change, make_plan
+from shared.core.quota import added_operations, over_quota
 from shared.core.resource_ids import AccountId
+from shared.core.rulebook import wants
 from shared.core.runs import Run, RunStatus, after_changes, run_status
 from shared.core.seen import inventory_fingerprint, missing
 from shared.core.single_flight import Claim, Ending
 from shared.core.standing import read_standing, served_names
+from shared.core.stands import made_anew, what_stands
 from shared.errors import Held, RetryableError, TerminalError
 from shared.ports import Clock, Gateway, Inventory, Outcomes, StateStore, WorkQueue
 
@@ -74,18 +80,24 @@ class Reconciler:
         other order older state can overwrite newer (docs/architecture.md, Single flight).
         """  # noqa: D205
         unit, rules, now = run.unit, self.rules, self.clock.now()
-        actual = await self.gateway.actual(unit_paths(unit), until=until)
+        actual = await self.gateway.actual(
+            unit, wants(rules.book), known=frozenset(claim.stands), until=until
+        )
         standing = read_standing(unit, actual, owner=rules.owner)
         confirm = served_names(standing) | frozenset(claim.expected_names)
         account = await self.inventory.read(unit, confirm=confirm, until=until)
         last_mode = Mode(claim.mode) if claim.mode else None
-        wanted = desired(Observed(unit, account, standing, actual.service, now, last_mode), rules)
+        observed = Observed(unit, account, standing, actual.service, now, last_mode, actual.facts)
+        wanted = desired(observed, rules)
         check_removals(wanted, self.brake, go_ahead=claim.go_ahead)
         plan = guard(
             make_plan(wanted, actual.resources, owner=rules.owner, unit=unit_hash(unit)), unit
         )
         refused = rejections.withheld(plan, () if claim.run_ids else claim.rejections, now)
-        held = {**refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
+        no_room = await self._no_room(plan, actual.service, until)
+        held = {**no_room, **refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
+        if new := made_anew(plan, held) - set(claim.stands):
+            await self.state.note(claim, new)
         changes = await self.applier.apply(plan, withheld=held, until=until)
         patient = claim.attempts < _LOOKS
         unseen = missing(account, claim.expected_names) if patient else ()
@@ -102,8 +114,17 @@ class Reconciler:
             wait=max((item.wait for item in changes if item.wait), default=None),
             mode=wanted.mode.value,
             seen=inventory_fingerprint(account, rules) if done else "",
+            stands=what_stands(actual.resources, changes),
             rejections=rejections.after(changes, claim.rejections, refused, now),
         )
+
+    async def _no_room(
+        self, plan: tuple[Change, ...], service: Service, until: float
+    ) -> Mapping[str, AppliedChange]:
+        if not added_operations(plan):
+            return {}
+        in_use = await self.gateway.operations_in_use(until=until)
+        return over_quota(plan, sku=service.sku, in_use=in_use)
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:
@@ -150,6 +171,7 @@ class Reconciler:
             wait=delay if run.wait else None,
             mode=run.mode,
             seen=run.seen,
+            stands=run.stands,
             rejections=run.rejections,
         )
         marked_meanwhile = await self.state.finish(claim, ending)

@@ -5,9 +5,9 @@ reads environment variables.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -23,11 +23,13 @@ from pydantic import (
 from shared.core.modes import Mode
 from shared.core.ownership import OWNER_NAME
 from shared.core.resource_ids import GatewayId, is_subscription
-from shared.core.surfaces import SURFACES
 from shared.errors import ConfigError, InvalidId
 
 PREFIX = "ONRAMP_"
 _STORAGE = "AzureWebJobsStorage"
+_APP = Path(__file__).resolve().parents[1]
+# What was a setting once, and its place in the rules file.
+_MOVED = {"surfaces": "surfaces", "path_prefix": "path", "token_limits": "token_limit"}
 # Beyond a run's deadline a write may still be under way for the request timeout, and the clocks
 # of a lease tick in whole seconds.
 _LEASE_MARGIN = timedelta(seconds=10)
@@ -51,16 +53,9 @@ def _subscriptions(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower() for value in values)
 
 
-def _surfaces(values: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [value for value in values if value not in SURFACES]
-    if unknown or not values or len(set(values)) < len(values):
-        raise ValueError(f"choose among {', '.join(SURFACES)}, each once")
-    return values
-
-
-def _path_prefix(value: str) -> str:
-    if re.fullmatch(r"([a-z0-9-]+(/[a-z0-9-]+)*)?", value) is None or len(value) > 100:
-        raise ValueError("words of a-z 0-9 - joined by slashes, at most 100 characters")
+def _file(value: Path) -> Path:
+    if not (_APP / value).is_file():
+        raise ValueError("is no file, looked for below the app's folder")
     return value
 
 
@@ -99,16 +94,10 @@ class Settings(BaseModel):
         default="default",
         description="Name in the owner marks; give each installation on one gateway its own",
     )
-    surfaces: Annotated[Words, AfterValidator(_surfaces)] = Field(
-        default=tuple(SURFACES),
-        description="Surfaces to offer, separated by commas: azure-openai, azure-openai-v1",
-    )
-    path_prefix: Annotated[str, AfterValidator(_path_prefix)] = Field(
-        default="", description="Put before every API's path, e.g. `ai`"
-    )
-    token_limits: bool = Field(
-        default=True,
-        description="Limit each client of a deployment to the tokens per minute of its capacity",
+    rules_file: Annotated[Path, AfterValidator(_file)] = Field(
+        default=Path("onramp.yaml"),
+        description="What is chosen for accounts and deployments, below the app's folder; "
+        "without that file, the defaults",
     )
     mode: Mode = Field(
         default=Mode.SYNC,
@@ -148,6 +137,12 @@ class Settings(BaseModel):
         description="`AzureWebJobsStorage`: a connection string, or its identity-based form "
         "(`AzureWebJobsStorage__accountName`, or `__tableServiceUri` and `__queueServiceUri`)"
     )
+
+    @property
+    def rules_path(self) -> Path | None:
+        """The rules file; None when it was not asked for and there is none."""
+        path = _APP / self.rules_file
+        return path if "rules_file" in self.model_fields_set or path.is_file() else None
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -193,6 +188,8 @@ def _problem(error: Mapping[str, Any]) -> str:
     name = _STORAGE if field == "storage" else f"{PREFIX}{field.upper()}"
     if error["type"] == "missing":
         return f"{name} is not set: {Settings.model_fields[field].description}"
+    if field in _MOVED:
+        return f"{name} is no setting of this version: use `{_MOVED[field]}` in onramp.yaml"
     if error["type"] == "extra_forbidden":
         return f"{name} is no setting of this version: correct or remove it"
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -40,24 +41,45 @@ class Stage:
     queue: QueueClient
     tables: TableServiceClient
 
-    async def account(self, *, kind: str = "AIServices", name: str = "") -> str:
+    async def account(
+        self,
+        *,
+        kind: str = "AIServices",
+        prefix: str = "acct",
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
         """Create an account of its own for this test; its ARM id."""
-        name = name or f"acct-{uuid4().hex[:10]}"
+        name = f"{prefix}-{uuid4().hex[:10]}"
         account = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/{name}"
         body = {
             "location": "swedencentral",
             "kind": kind,
             "sku": {"name": "S0"},
+            "tags": dict(tags or {}),
             "properties": {"customSubDomainName": name},
         }
         await self.arm.put(account, body, version=ACCOUNTS_VERSION)
         return account
 
+    async def tag(self, account: str, **tags: str) -> None:
+        """Give an account just these tags; ``_`` stands for the colon in ``onramp:``."""
+        found = await self.arm.get(account, version=ACCOUNTS_VERSION) or {}
+        kept = {key: found[key] for key in ("location", "kind", "sku", "properties")}
+        named = {key.replace("_", ":"): value for key, value in tags.items()}
+        await self.arm.put(account, {**kept, "tags": named}, version=ACCOUNTS_VERSION)
+
     async def deploy(
-        self, account: str, name: str = "gpt-4o", *, capacity: int = 10, model: Json = CHAT
+        self,
+        account: str,
+        name: str = "gpt-4o",
+        *,
+        capacity: int = 10,
+        model: Json = CHAT,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         body = {
             "sku": {"name": "GlobalStandard", "capacity": capacity},
+            "tags": dict(tags or {}),
             "properties": {"model": model},
         }
         await self.arm.put(f"{account}/deployments/{name}", body, version=ACCOUNTS_VERSION)
@@ -81,6 +103,16 @@ class Stage:
     async def gateway(self, path: str) -> Json | None:
         return await self.arm.get(f"{self.azure.gateway_id}/{path}", version=GATEWAY_VERSION)
 
+    async def policy(self, account: str, path: str) -> str:
+        """The policy of the account's API at *path* below the account's own."""
+        api = (await self.served(account))[path]
+        found = await self.gateway(f"apis/{api.name}/policies/policy")
+        return str(found["properties"]["value"]) if found else ""
+
+    async def own(self, path: str, body: Json) -> None:
+        """Write something on the gateway, as a person."""
+        await self.arm.put(f"{self.azure.gateway_id}/{path}", body, version=GATEWAY_VERSION)
+
     async def deployment(self, account: str, name: str) -> Json:
         async with self.app.get("/api/deployments") as response:
             found: list[Json] = (await response.json())["deployments"]
@@ -88,10 +120,10 @@ class Stage:
         return next((it for it in found if (it["account"].lower(), it["name"]) == wanted), {})
 
     def writes(self) -> list[str]:
-        """The app's writes since the last time this was asked."""
+        """The app's writes since the last time this was asked, below the gateway or in full."""
         found = self.azure.arm.journal.writes(APP.principal_id)
         self.azure.arm.journal.clear()
-        return [f"{it.method} {it.path.partition('/service/')[2]}" for it in found]
+        return [f"{it.method} {self._short(it.path)}" for it in found]
 
     async def invoke(self, function: str) -> None:
         """Run a function by hand, as the portal does."""
@@ -99,12 +131,10 @@ class Stage:
             assert response.status == 202
 
     async def sweep(self) -> None:
-        before = sum("Executed 'Functions.sweep'" in line for line in self.azure.host.log)
+        before = self._sweeps()
         await self.invoke("sweep")
         async with asyncio.timeout(_PATIENCE_S):
-            while (  # noqa: ASYNC110 - said in the log only
-                sum("Executed 'Functions.sweep'" in line for line in self.azure.host.log) <= before
-            ):
+            while self._sweeps() <= before:  # noqa: ASYNC110 - said in the log only
                 await asyncio.sleep(0.05)
         await self.quiet()
 
@@ -141,11 +171,31 @@ class Stage:
                         return entry
                 await asyncio.sleep(0.02)
 
+    def _sweeps(self) -> set[str]:
+        """The log's lines about sweeps that ended; each has its own id, and old ones go."""
+        return {line for line in self.azure.host.log if "Executed 'Functions.sweep'" in line}
+
+    def _short(self, path: str) -> str:
+        root = f"{self.azure.gateway_id}/"
+        return path[len(root) :] if path.lower().startswith(root.lower()) else path
+
     async def _is_quiet(self) -> bool:
         await self.azure.event_grid.idle()
         if await self.queue.peek_messages():  # what is visible: not what is to come back later
             return False
         return not await self.state.unfinished()
+
+
+def an_app_with_rules(folder: Path, rules: Json, **options: Any) -> Options:
+    """The app with a rules file that lies in *folder*."""
+    env = {"ONRAMP_RULES_FILE": str(write_rules(folder, rules))}
+    return Options(app_dir=ROOT, app_env=env, **options)
+
+
+def write_rules(folder: Path, rules: Json) -> Path:
+    path = folder / "onramp.yaml"
+    path.write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
+    return path
 
 
 @asynccontextmanager

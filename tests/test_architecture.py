@@ -13,7 +13,7 @@ LAYERS = (
     ("shared.reconciler",),
     ("shared.applying", "shared.intake", "shared.adapters"),
     ("shared.ports",),
-    ("shared.settings", "shared.logs"),
+    ("shared.settings", "shared.rules_file", "shared.logs"),
     ("shared.core",),
     ("shared.errors",),
 )

@@ -4,10 +4,15 @@ import re
 from enum import Enum
 from pathlib import Path
 
+import pytest
+
+from shared.rules_file import read_rules_file
 from shared.settings import PREFIX, Settings
+from tests.clients.table import CALLS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+TEST = re.compile(r"\[([^\]]+)\]\((tests/[^)]+\.py)\)")
 ROW = re.compile(r"^\| `(ONRAMP_\w+|AzureWebJobsStorage)` \|(.*?)\|(.*)\|$", re.MULTILINE)
 
 
@@ -26,7 +31,7 @@ def test_the_defaults_in_the_readme_are_the_ones_in_the_code() -> None:
 
     for name, field in Settings.model_fields.items():
         default = field.default.value if isinstance(field.default, Enum) else field.default
-        if isinstance(default, bool | int | str):
+        if isinstance(default, bool | int | str | Path):
             expected = str(default).lower() if isinstance(default, bool) else str(default)
             assert stated[f"{PREFIX}{name.upper()}"] == expected
 
@@ -35,10 +40,58 @@ def test_every_link_and_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
 
     for target in re.findall(r"make (\w+)", README):
-        if target in {"demo", "test", "sandbox"}:
+        if target in {"demo", "test", "sandbox", "rules", "simulate", "bench"}:
             assert f"\n{target}:" in makefile
     for link in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
         assert (ROOT / link).exists(), link
+
+
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+WIZARD = [
+    line
+    for line in section("The portal's wizard and this, step by step").splitlines()
+    if line.startswith("| ") and not line.startswith("| the wizard asks for ")
+]
+
+
+@pytest.mark.parametrize("row", WIZARD, ids=[row.split("|")[1].strip() for row in WIZARD])
+def test_every_step_of_the_wizard_links_tests_that_exist(row: str) -> None:
+    links = TEST.findall(row)
+
+    assert links or "not yet" in row
+    for name, file in links:
+        function = f"def test_{name.replace(' ', '_')}("
+        assert function in (ROOT / file).read_text(), f"{file} has no {function}"
+
+
+def test_the_wizards_table_has_every_step() -> None:
+    assert len(WIZARD) == 14
+
+
+def test_the_rules_file_shown_can_be_used(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", section("onramp.yaml"), re.DOTALL)
+    file = tmp_path / "onramp.yaml"
+    file.write_text(shown)
+
+    assert len(read_rules_file(file).rules) == 2
+
+
+def test_every_client_of_the_table_is_one_that_is_driven() -> None:
+    rows = section("What it creates in API Management").split("### Clients")[1].split("###")[0]
+    driven = {call.client for call in CALLS if call.operation}
+
+    named = [
+        name
+        for row in re.findall(r"^\| (.*?) \|", rows, re.MULTILINE)
+        for name in re.findall(r"`([^`<…]+)[^`]*`", row)
+    ]
+
+    assert len(named) > 10
+    for name in named:
+        assert any(it.startswith(name.rstrip("-")) for it in driven), name
 
 
 def test_the_walk_names_files_that_exist() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from shared.core.resource_ids import GatewayId
@@ -23,8 +25,7 @@ def test_every_problem_is_named_in_one_message() -> None:
     bad = {
         "ONRAMP_GATEWAY_ID": "apim",
         "ONRAMP_SUBSCRIPTIONS": "prod",
-        "ONRAMP_SURFACES": "azure-openai,gemini",
-        "ONRAMP_PATH_PREFIX": "/ai/",
+        "ONRAMP_RULES_FILE": "rules/of-another.yaml",
         "ONRAMP_OWNER": "Team A",
         "ONRAMP_ARM_ENDPOINT": "http://management.example",
         "ONRAMP_RUN_DEADLINE_S": "soon",
@@ -39,6 +40,45 @@ def test_every_problem_is_named_in_one_message() -> None:
     assert len(lines) == 1 + len(bad) + 1  # a title, each of them, and no storage
     for name in (*bad, "AzureWebJobsStorage"):
         assert any(name in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("ONRAMP_SURFACES", "`surfaces` in onramp.yaml"),
+        ("ONRAMP_PATH_PREFIX", "`path` in onramp.yaml"),
+        ("ONRAMP_TOKEN_LIMITS", "`token_limit` in onramp.yaml"),
+    ],
+)
+def test_a_setting_that_moved_to_the_rules_file_says_where(name: str, place: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is no setting of this version: use {place}"):
+        read_settings({**ENV, name: "azure-openai"})
+
+
+def test_a_rules_file_that_nobody_asked_for_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.settings._APP", tmp_path)
+
+    assert read_settings(ENV).rules_path is None
+
+    (tmp_path / "onramp.yaml").touch()
+    assert read_settings(ENV).rules_path == tmp_path / "onramp.yaml"
+
+
+def test_a_rules_file_that_is_asked_for_is_found_below_the_app_or_where_its_path_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.settings._APP", tmp_path)
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).touch()
+
+    below = read_settings({**ENV, "ONRAMP_RULES_FILE": "a.yaml"})
+    absolute = read_settings({**ENV, "ONRAMP_RULES_FILE": str(tmp_path / "b.yaml")})
+
+    assert (below.rules_path, absolute.rules_path) == (tmp_path / "a.yaml", tmp_path / "b.yaml")
+    (tmp_path / "a.yaml").unlink()
+    assert below.rules_path is not None  # asked for: its absence is no lack of wishes
 
 
 @pytest.mark.parametrize(

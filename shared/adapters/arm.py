@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
@@ -50,6 +50,10 @@ class Answer:
     @property
     def etag(self) -> str:
         return self.headers.get("ETag", "")
+
+
+class Denied(Unavailable):
+    """A role is missing, or has not spread yet; ARM does not say which."""
 
 
 class Arm:
@@ -110,9 +114,12 @@ class Arm:
             url = answer.body.get("nextLink")
 
     async def put(
-        self, path: str, body: Json, *, api_version: str, if_match: str | None, until: float
+        self, path: str, body: Json | None, *, api_version: str, if_match: str | None, until: float
     ) -> Answer:
         """Create or update *path* and wait until that has really ended.
+
+        Returns:
+            A status above 400 says that it was so already.
 
         Raises:
             StaleRead: *if_match* is no longer its ETag, or its parent went away.
@@ -125,11 +132,12 @@ class Arm:
         return await self._finished(answer, path, until)
 
     async def delete(
-        self, path: str, *, api_version: str, if_match: str, until: float, **query: str
+        self, path: str, *, api_version: str, if_match: str | None, until: float, **query: str
     ) -> None:
         """Delete *path* and wait until it has gone; a 404 means that it has."""
+        headers = {"If-Match": if_match} if if_match else {}
         url = _url(path, api_version, query)
-        answer = await self._send("DELETE", url, headers={"If-Match": if_match}, until=until)
+        answer = await self._send("DELETE", url, headers=headers, until=until)
         if answer.status != 404:
             await self._finished(answer, path, until)
 
@@ -243,9 +251,8 @@ def _wait(answer: Answer, where: str) -> float | None:
             raise StaleRead(_say(where, answer))
         case Meaning.DENIED:
             wait = timedelta(seconds=retry_after or 60)
-            raise Unavailable(
-                f"{_say(where, answer)}; check its role assignments", retry_after=wait
-            )
+            error = Denied if answer.status == 403 else Unavailable
+            raise error(f"{_say(where, answer)}; check its role assignments", retry_after=wait)
         case Meaning.BUSY:
             return retry_after
         case Meaning.LATER:
@@ -323,7 +330,7 @@ def _backoff(attempt: int) -> float:
 
 
 def _url(path: str, api_version: str, query: Mapping[str, str]) -> str:
-    more = "".join(f"&{key}={value}" for key, value in query.items())
+    more = "".join(f"&{key}={quote(value, safe="'(),")}" for key, value in query.items())
     return f"{path}?api-version={api_version}{more}"
 
 

@@ -1,20 +1,39 @@
-"""API Management through ARM: the only module that knows its resources' wire shapes."""
+"""API Management through ARM: writes, each fenced, followed to its end and read back.
+
+The wire shapes of its resources are known here, in gateway_reads and in gateway_facts alone.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
 
-from shared.adapters.arm import Answer, Arm
+from shared.adapters.arm import Answer, Arm, Denied
+from shared.adapters.gateway_facts import read_facts, read_roles, read_service
+from shared.adapters.gateway_reads import (
+    API_VERSION,
+    ROLES_VERSION,
+    WITHOUT_ETAG,
+    Look,
+    Reads,
+    children_of,
+    is_websocket,
+)
+from shared.adapters.operation_count import OperationCount
 from shared.core.diff import drift
-from shared.core.model import Actual, ActualResource, Json, Service
+from shared.core.model import Actual, ActualResource, Resource, RoleGrant, Service, Wants
+from shared.core.naming import unit_hash
 from shared.core.ownership import marked_unit
 from shared.core.plan import Action, Change
 from shared.core.resource_ids import AccountId, GatewayId
 from shared.core.resource_kinds import ResourceKind, kind_of
-from shared.errors import Rejected, Unavailable
+from shared.errors import Rejected, StaleRead, Unavailable
 from shared.ports import Clock
 
-API_VERSION = "2024-05-01"
+# The only api-version that knows subscriptionKeyParameterNames.bearer
+# (Azure-Samples/AI-Gateway, modules/apim/v3/inference-api.bicep); others drop it without a word.
+BEARER_VERSION = "2025-03-01-preview"
 _READ_BACKS = 5  # what was just accepted can be invisible, or old, for a moment (apiops-cli)
+# Their PUT answers before it has taken effect: only reading tells what came of it.
+_READ_BACK = frozenset({ResourceKind.API, ResourceKind.NAMED_VALUE})
 
 
 class ApimGateway:
@@ -31,115 +50,163 @@ class ApimGateway:
     ) -> None:
         self._arm = arm
         self._clock = clock
-        self._root = gateway.arm_id
-        self._slots = asyncio.Semaphore(parallel_reads)
+        self._reads = Reads(arm, gateway.arm_id, asyncio.Semaphore(parallel_reads))
         self._write_slots = asyncio.Semaphore(parallel_writes)
+        self._operations = OperationCount(self._reads, clock)
+        self._absent: set[str] = set()  # what a GET denied since its unit was last looked at
+        self._unlisted: set[str] = set()  # what a GET found and a list lacked: Look.known
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        service, found = await asyncio.gather(
-            self._service(until), asyncio.gather(*(self._read(path, until) for path in paths))
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        token = unit_hash(unit)
+        self._absent = {path for path in self._absent if token not in path}
+        known |= {path for path in self._unlisted if token in path}
+        look = Look(self._reads, unit, wants, until, known)
+        (service, roles, own_roles), facts, _ = await asyncio.gather(
+            self._service_and_roles(unit, wants, until),
+            read_facts(self._reads, wants, until),
+            look.take(),
         )
-        return Actual(service, {item.path: item for item in found if item is not None})
+        self._absent |= look.denied
+        self._unlisted -= look.listed | look.denied
+        resources = {**look.found, **{item.path: item for item in own_roles}}
+        return Actual(service, resources, replace(facts, roles=roles))
 
     async def apply(self, change: Change, *, until: float) -> None:
         async with self._write_slots:
-            await self._apply(change, until)
+            try:
+                await self._apply(change, until)
+            except Denied as exc:
+                if change.kind is not ResourceKind.ROLE_ASSIGNMENT:
+                    raise
+                raise Rejected(_no_right_to_assign(change), code="AuthorizationFailed") from exc
+        if change.kind is ResourceKind.API:
+            self._operations.change(_operations(change.desired) - _operations(change.actual))
+
+    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
+        backends, sockets = await asyncio.gather(
+            self._reads.list("backends", None),
+            # These have no backend, so their own marks name the account.
+            self._reads.list("apis", None, **{"$filter": "contains(name,'-realtime-')"}),
+        )
+        units = {
+            marked_unit((item.get("properties") or {}).get("description"), owner)
+            for item in (*backends, *sockets)
+        }
+        return tuple(sorted(unit for unit in units if unit is not None))
+
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self._operations.read(until)
+
+    async def _service_and_roles(
+        self, unit: AccountId, wants: Wants, until: float
+    ) -> tuple[Service, tuple[RoleGrant, ...] | None, list[ActualResource]]:
+        service = await read_service(self._reads, until)
+        if not wants.roles:
+            return service, (), []
+        return service, *await read_roles(self._reads, unit, service, until)
 
     async def _apply(self, change: Change, until: float) -> None:
-        path = f"{self._root}/{change.path}"
-        etag = change.actual.etag if change.actual else None
+        path = self._reads.at(change.path)
+        etag = (change.actual.etag if change.actual else "") or None
         if change.action is Action.DELETE:
             query = {"deleteRevisions": "true"} if change.kind is ResourceKind.API else {}
             await self._arm.delete(
-                path, api_version=API_VERSION, if_match=etag or "*", until=until, **query
+                path,
+                api_version=_api_version(change),
+                if_match=None if change.kind in WITHOUT_ETAG else etag or "*",
+                until=until,
+                **query,
             )
             return
         if change.desired is None:
             raise Rejected(f"{change.path}: nothing to write", code="EmptyChange")
+        if change.action is Action.CREATE and change.kind not in WITHOUT_ETAG:
+            await self._check_absent(change.path, until)
         answer = await self._arm.put(
-            path, change.desired.body, api_version=API_VERSION, if_match=etag, until=until
+            path,
+            change.desired.body or None,
+            api_version=_api_version(change),
+            if_match=etag,
+            until=until,
         )
-        await self._check_written(change, answer, until + self._arm.request_s)
+        if answer.status < 400:  # else it was so already
+            await self._check_written(change.desired, change.kind, answer, until)
 
-    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
-        units = {
-            marked_unit(item.get("properties", {}).get("description"), owner)
-            async for item in self._arm.list(f"{self._root}/backends", api_version=API_VERSION)
-        }
-        return tuple(sorted(unit for unit in units if unit is not None))
+    async def _check_absent(self, path: str, until: float) -> None:
+        """Make sure that a create creates: without an ETag, a PUT overwrites whatever is there.
 
-    async def _check_written(self, change: Change, answer: Answer, until: float) -> None:
+        A 404 that this run has seen is good for one create, and for those of what belongs to the
+        API that it was for. Products are everybody's, so another run may have made one meanwhile.
+        Whether ``If-None-Match: *`` would do instead is documented nowhere.
+
+        Raises:
+            StaleRead: it exists. The next look reads it even if the lists still lack it.
+        """
+        if path not in self._absent and await self._reads.get(path, until) is not None:
+            self._unlisted.add(path)
+            raise StaleRead(f"{path} exists, yet was not seen when its creation was planned")
+        self._absent.discard(path)
+        if kind_of(path) is ResourceKind.API:
+            self._absent |= children_of(path)
+
+    async def _check_written(
+        self, desired: Resource, kind: ResourceKind, answer: Answer, until: float
+    ) -> None:
         """Compare what stands with what was meant: a success alone proves nothing.
 
         An import can report success and leave the old document (terraform-provider-azurerm#22042),
         and a field that the service doesn't know is dropped without a word.
         """
-        desired = change.desired
-        if desired is None:
-            return
-        if change.kind is not ResourceKind.API and "properties" in answer.body:
-            differs = drift(desired, ActualResource(change.path, answer.body, answer.etag))
+        until += self._arm.request_s
+        if kind not in _READ_BACK and "properties" in answer.body:
+            differs = drift(desired, ActualResource(desired.path, answer.body, answer.etag))
         else:
             for attempt in range(_READ_BACKS):
                 if attempt:
                     await self._clock.sleep(float(attempt))
-                found = await self._read(change.path, until)
+                found = await self._reads.resource(
+                    desired.path, until, is_websocket=is_websocket(desired.body)
+                )
                 differs = drift(desired, found) if found else ()
                 if found and not differs:
                     return
             if found is None:
-                raise Unavailable(f"{change.path}: written, but not visible yet")
+                raise Unavailable(f"{desired.path}: written, but not visible yet")
         if differs:
             fields = ", ".join(item.field for item in differs)
-            raise Rejected(f"{change.path}: written, yet differs in {fields}", code="NotAsWritten")
+            raise Rejected(f"{desired.path}: written, yet differs in {fields}", code="NotAsWritten")
 
-    async def _service(self, until: float) -> Service:
-        async with self._slots:
-            answer = await self._arm.get(self._root, api_version=API_VERSION, until=until)
-        if answer is None:
-            raise Unavailable(f"{self._root} does not exist, or its role assignments hide it")
-        state = (answer.body.get("properties") or {}).get("provisioningState") or "Succeeded"
-        # Writes fail while a service is being changed, which takes half an hour and more.
-        if state.lower() not in ("succeeded", "failed"):
-            raise Unavailable(f"{self._root} is {state}")
-        return Service(
-            sku=(answer.body.get("sku") or {}).get("name") or "", provisioning_state=state
+
+def _api_version(change: Change) -> str:
+    if change.kind is ResourceKind.ROLE_ASSIGNMENT:
+        return ROLES_VERSION
+    properties = (change.desired.body.get("properties") or {}) if change.desired else {}
+    has_bearer = "bearer" in (properties.get("subscriptionKeyParameterNames") or {})
+    return BEARER_VERSION if change.kind is ResourceKind.API and has_bearer else API_VERSION
+
+
+def _operations(item: Resource | ActualResource | None) -> int:
+    return len(item.operations) if item else 0
+
+
+def _no_right_to_assign(change: Change) -> str:
+    """Who lacks what, and the command for somebody who has it."""
+    scope = change.path.partition("/providers/Microsoft.Authorization/")[0]
+    if change.desired is None:
+        need, command = "delete", f"az role assignment delete --ids {change.path}"
+    else:
+        properties = change.desired.body.get("properties") or {}
+        role = str(properties.get("roleDefinitionId", "")).rpartition("/")[2]
+        need, command = (
+            "write",
+            (
+                f"az role assignment create --assignee-object-id {properties.get('principalId')} "
+                f"--assignee-principal-type ServicePrincipal --role {role} --scope {scope}"
+            ),
         )
-
-    async def _read(self, path: str, until: float) -> ActualResource | None:
-        kind = kind_of(path)
-        answer, operations = await asyncio.gather(
-            self._get(path, kind, until),
-            self._operations(path, until) if kind is ResourceKind.API else _no_operations(),
-        )
-        if answer is None:
-            return None
-        if not answer.etag:
-            raise Unavailable(f"{path} came without an ETag")
-        return ActualResource(path, answer.body, answer.etag, operations)
-
-    async def _get(self, path: str, kind: ResourceKind, until: float) -> Answer | None:
-        query = {"format": "xml"} if kind is ResourceKind.API_POLICY else {}
-        async with self._slots:
-            return await self._arm.get(
-                f"{self._root}/{path}", api_version=API_VERSION, until=until, **query
-            )
-
-    async def _operations(self, path: str, until: float) -> tuple[tuple[str, str, str], ...]:
-        async with self._slots:
-            items = [
-                _operation(item)
-                async for item in self._arm.list(
-                    f"{self._root}/{path}/operations", api_version=API_VERSION, until=until
-                )
-            ]
-        return tuple(sorted(items))
-
-
-async def _no_operations() -> tuple[tuple[str, str, str], ...]:
-    return ()
-
-
-def _operation(item: Json) -> tuple[str, str, str]:
-    properties = item.get("properties", {})
-    return item["name"], str(properties.get("method")), str(properties.get("urlTemplate"))
+    return (
+        f"model-onramp's identity needs Microsoft.Authorization/roleAssignments/{need} on {scope} "
+        f"(role Role Based Access Control Administrator), or somebody who has it runs: {command}"
+    )

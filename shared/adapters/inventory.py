@@ -117,6 +117,7 @@ def _parse_deployment(item: Json) -> Deployment:
         provisioning_state=str(properties.get("provisioningState", "")),
         capabilities={str(k): str(v) for k, v in (properties.get("capabilities") or {}).items()},
         tokens_per_minute=tokens_per_minute(properties.get("rateLimits") or []),
+        tags={str(k): str(v) for k, v in (item.get("tags") or {}).items()},
     )
 
 

@@ -13,7 +13,7 @@ from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId, is_deployment_name
 from shared.core.runs import Run
 from shared.core.single_flight import Expected, UnitRow
-from shared.core.verdicts import DeploymentState, Verdict
+from shared.core.states import DeploymentState, Verdict
 
 type Entity = dict[str, Any]
 
@@ -58,6 +58,7 @@ def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
         events=tuple(json.loads(entity.get("events", "[]"))),
         runs=tuple(json.loads(entity.get("runs", "[]"))),
         expected=_expected(json.loads(entity.get("expected", "[]"))),
+        stands=tuple(json.loads(entity.get("stands", "[]"))),
         rejections=tuple(map(_rejection, json.loads(entity.get("rejections", "[]")))),
     )
 
@@ -85,6 +86,7 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "expected": json.dumps(
             [[it.name, it.at.isoformat() if it.at else ""] for it in row.expected]
         ),
+        "stands": json.dumps(row.stands),
         "rejections": json.dumps([_rejection_json(item) for item in row.rejections]),
         "nonce": nonce,
     }

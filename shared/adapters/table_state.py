@@ -6,7 +6,7 @@ Everything here can be lost: what is ours is marked in the gateway, and a sweep 
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -73,6 +73,13 @@ class TableState:
         if row is None:
             return None
         return single_flight.claim_of(unit, before, row) if row.owner == owner else wait
+
+    async def note(self, claim: Claim, paths: Iterable[str]) -> None:
+        def step(row: UnitRow, _now: datetime) -> UnitRow | None:
+            return single_flight.noted(row, claim, paths)
+
+        if await self._swap(claim.unit, step) is None:
+            raise Unavailable(f"{claim.unit.arm_id}: the lease has passed to somebody else")
 
     async def finish(self, claim: Claim, ending: Ending) -> bool:
         def step(row: UnitRow, now: datetime) -> UnitRow | None:

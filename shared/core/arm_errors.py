@@ -28,7 +28,7 @@ class _Row:
     source: str
 
 
-_MISSING = "^(Parent)?Resource(Group)?NotFound$|^DeploymentNotFound$"
+_MISSING = "^(Parent)?Resource(Group)?NotFound$|^DeploymentNotFound$|^RoleAssignmentNotFound$"
 # What an operation that was accepted can fail with for good; anything else may pass.
 _REFUSED_LATER = re.compile(
     "Validation|Invalid|BadRequest|NotSupported|AlreadyInUse|ScopeLocked|Disallowed", re.IGNORECASE
@@ -42,6 +42,14 @@ _TABLE = (
     _Row(
         409, "", "Link already exists", Meaning.DONE, "Azure/apiops-cli, isLinkAlreadyExistsError"
     ),
+    # Somebody else gave the same role to the same identity.
+    _Row(
+        409,
+        "RoleAssignmentExists",
+        "",
+        Meaning.DONE,
+        "learn.microsoft.com/azure/role-based-access-control/troubleshooting",
+    ),
     _Row(409, "RequestConflict", "", Meaning.BUSY, "terraform-provider-azurerm#22939"),
     _Row(409, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
     _Row(422, "ManagementApiRequestFailed", "", Meaning.BUSY, "Azure/apiops#497"),
@@ -50,6 +58,14 @@ _TABLE = (
     _Row(400, "ValidationError", "identifier not found", Meaning.BUSY, "Azure/apiops#513"),
     _Row(400, "ValidationError", "could not be found", Meaning.LATER, "Azure/apiops#565"),
     _Row(400, "ValidationError", "Tag with the same name", Meaning.BUSY, "Azure/apiops#770"),
+    # The identity is new, and not known everywhere yet.
+    _Row(
+        400,
+        "PrincipalNotFound",
+        "",
+        Meaning.LATER,
+        "learn.microsoft.com/azure/role-based-access-control/troubleshooting",
+    ),
     _Row(401, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),
     _Row(403, "RequestDisallowedByPolicy", "", Meaning.REJECTED, "Azure Policy, deny effect"),
     _Row(403, "", "", Meaning.DENIED, "learn.microsoft.com/azure/role-based-access-control"),

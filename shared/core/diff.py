@@ -5,20 +5,13 @@ own business. What ARM doesn't echo (an import's document) can't be compared her
 carries its fingerprint instead.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from shared.core.model import ActualResource, Resource
 from shared.core.resource_kinds import ResourceKind, kind_of
-
-_NEVER_ECHOED = {
-    ResourceKind.API: frozenset({"properties.format", "properties.value"}),
-    ResourceKind.API_POLICY: frozenset({"properties.format"}),
-    ResourceKind.BACKEND: frozenset[str](),
-}
-_POLICY_TEXT = "properties.value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +24,32 @@ class Drift:
 
 
 def drift(desired: Resource, actual: ActualResource) -> tuple[Drift, ...]:
-    """The fields of *desired* that *actual* has not, or has otherwise; in order of their names."""
+    """The fields of *desired* that *actual* has not, or has otherwise; in order of their names.
+
+    Products have none: one is made where it is missing, and is its owners' from then on.
+    """
     kind = kind_of(desired.path)
+    if kind is ResourceKind.PRODUCT:
+        return ()
     fields = [
         item
         for item in _walk("", desired.body, actual.body)
-        if item.field not in _NEVER_ECHOED[kind]
-        and not (kind is ResourceKind.API_POLICY and _same_policy(item))
+        if item.field not in _NEVER_ECHOED.get(kind, ())
+        and not _SAME.get((kind, item.field), _differ)(item.desired, item.actual)
     ]
     if kind is ResourceKind.API and desired.operations != actual.operations:
         fields.append(Drift("operations", desired.operations, actual.operations))
+    if kind is ResourceKind.NAMED_VALUE:
+        fields.extend(_unread_secret(actual))
     return tuple(sorted(fields, key=lambda item: item.field))
+
+
+def canonical_policy(text: str) -> object:
+    """A policy document without what the service rewrites: indentation and line ends.
+
+    Source: hashicorp/terraform-provider-azurerm PR 4140.
+    """
+    return _canonical(ET.fromstring(text))  # noqa: S314 - from ARM or from our own template
 
 
 def _walk(path: str, desired: Any, actual: Any) -> Iterator[Drift]:
@@ -53,24 +61,61 @@ def _walk(path: str, desired: Any, actual: Any) -> Iterator[Drift]:
         yield Drift(path, desired, actual)
 
 
-def _same_policy(item: Drift) -> bool:
-    if item.field != _POLICY_TEXT:
-        return False
+def _differ(_desired: Any, _actual: Any) -> bool:
+    return False
+
+
+def _same_policy(desired: Any, actual: Any) -> bool:
     try:
-        return canonical_policy(item.desired) == canonical_policy(item.actual or "")
+        return canonical_policy(desired) == canonical_policy(actual or "")
     except ET.ParseError:
         return False
 
 
-def canonical_policy(text: str) -> object:
-    """A policy document without what the service rewrites: indentation and line ends.
+def _same_tail(desired: Any, actual: Any) -> bool:
+    """``/loggers/x`` is echoed as a whole resource id, and a role as its subscription's."""
+    return _tail(desired) == _tail(actual)
 
-    Source: hashicorp/terraform-provider-azurerm PR 4140.
+
+def _tail(value: Any) -> str:
+    return str(value).rstrip("/").rpartition("/")[2].lower()
+
+
+def _is_unknown(_desired: Any, actual: Any) -> bool:
+    return actual is None
+
+
+def _unread_secret(actual: ActualResource) -> Iterator[Drift]:
+    """A secret that Key Vault refused: to be written again, which makes the service ask again.
+
+    ``Success`` is the only code in the reference's samples; that each other one is a failure is
+    UNVERIFIED (learn.microsoft.com/rest/api/apimanagement/named-value/get).
     """
-    return _canonical(ET.fromstring(text))  # noqa: S314 - from ARM or from our own template
+    vault = (actual.body.get("properties") or {}).get("keyVault") or {}
+    code = (vault.get("lastStatus") or {}).get("code")
+    if code and code.lower() != "success":
+        yield Drift("properties.keyVault.lastStatus", "Success", code)
 
 
 def _canonical(element: ET.Element) -> object:
     text = " ".join((element.text or "").split())
     children = tuple((_canonical(child), " ".join((child.tail or "").split())) for child in element)
     return element.tag, tuple(sorted(element.attrib.items())), text, children
+
+
+_NEVER_ECHOED: Mapping[ResourceKind, frozenset[str]] = {
+    ResourceKind.API: frozenset({"properties.format", "properties.value"}),
+    ResourceKind.API_POLICY: frozenset({"properties.format"}),
+    ResourceKind.OPERATION_POLICY: frozenset({"properties.format"}),
+    ResourceKind.NAMED_VALUE: frozenset({"properties.value"}),
+}
+# Fields that are echoed otherwise than they were written, and when they are the same all the same.
+_SAME: Mapping[tuple[ResourceKind, str], Callable[[Any, Any], bool]] = {
+    (ResourceKind.API_POLICY, "properties.value"): _same_policy,
+    (ResourceKind.OPERATION_POLICY, "properties.value"): _same_policy,
+    (ResourceKind.DIAGNOSTICS, "properties.loggerId"): _same_tail,
+    (ResourceKind.ROLE_ASSIGNMENT, "properties.roleDefinitionId"): _same_tail,
+    (ResourceKind.ROLE_ASSIGNMENT, "properties.principalId"): _same_tail,
+    # Only a preview knows it, and we read with the stable api-version (shared/adapters/gateway.py).
+    (ResourceKind.API, "properties.subscriptionKeyParameterNames.bearer"): _is_unknown,
+}

@@ -32,12 +32,15 @@ class ModelKind(Enum):
 # (kind, capability that says so, model name that says so), first match wins
 _RULES: tuple[tuple[ModelKind, str | None, str | None], ...] = (
     (ModelKind.MESSAGES, None, r"claude"),
+    (ModelKind.REALTIME, None, r"realtime"),
     (ModelKind.TRANSCRIPTION, None, r"whisper|transcribe"),
-    (ModelKind.REALTIME, "realtime", r"realtime"),
+    (ModelKind.REALTIME, "realtime", None),
     (ModelKind.VIDEO, None, r"^sora"),
     (ModelKind.SPEECH, None, r"^tts|-tts"),
     (ModelKind.RERANK, None, r"rerank"),
-    (ModelKind.IMAGE, "imageGenerations", r"dall-e|gpt-image|flux"),
+    # Called below /providers/mistral, whatever its flags say (UNVERIFIED).
+    (ModelKind.UNKNOWN, None, r"mistral-ocr|mistral-document-ai"),
+    (ModelKind.IMAGE, "imageGenerations", r"dall-e|gpt-image|flux|mai-image"),
     (ModelKind.EMBEDDINGS, "embeddings", r"embed"),
     (ModelKind.CHAT, "chatCompletion", None),
     (ModelKind.COMPLETION, "completion", None),
@@ -56,3 +59,11 @@ def model_kind(model: Model, capabilities: Mapping[str, str]) -> ModelKind:
         if pattern is not None and re.search(pattern, name):
             return kind
     return ModelKind.UNKNOWN
+
+
+def abilities(model: Model, capabilities: Mapping[str, str]) -> frozenset[ModelKind]:
+    """Its kind, and responses where a chat model says that it has them too."""
+    kind = model_kind(model, capabilities)
+    said = {name.lower(): str(value).lower() for name, value in capabilities.items()}
+    both = kind is ModelKind.CHAT and said.get("responses") == "true"
+    return frozenset({kind, ModelKind.RESPONSES} if both else {kind})

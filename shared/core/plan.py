@@ -13,12 +13,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from shared.core.desired import Desired
 from shared.core.diff import Drift, drift
 from shared.core.model import ActualResource, Resource
 from shared.core.modes import Mode
-from shared.core.ownership import read_mark
+from shared.core.ownership import mark_of
 from shared.core.resource_kinds import (
     DELETE_LEVEL,
     WRITE_LEVEL,
@@ -26,6 +26,9 @@ from shared.core.resource_kinds import (
     kind_of,
     parent_of,
 )
+
+if TYPE_CHECKING:
+    from shared.core.desired import Desired
 
 
 class Action(Enum):
@@ -65,7 +68,7 @@ class Change:
 
 
 def make_plan(
-    desired: Desired, actual: Mapping[str, ActualResource], *, owner: str, unit: str
+    desired: "Desired", actual: Mapping[str, ActualResource], *, owner: str, unit: str
 ) -> tuple[Change, ...]:
     """Order the changes that make *actual* equal *desired*.
 
@@ -85,11 +88,9 @@ def make_plan(
         _change(resource, actual.get(resource.path), is_ours=resource.path in ours)
         for resource in desired.resources
     ]
-    changes += [
-        Change(Action.KEEP, path, "a deployment that is gone still answers there")
-        for path in ours & desired.retained
-    ]
-    gone = ours - wanted.keys() - desired.retained
+    retained = {path for path in ours - wanted.keys() if _is_retained(path, desired.retained)}
+    changes += [Change(Action.KEEP, path, "what stands there still answers") for path in retained]
+    gone = ours - wanted.keys() - retained
     changes += [
         Change(action, path, reason, actual=actual[path])
         for path in gone
@@ -101,6 +102,8 @@ def make_plan(
 def _change(desired: Resource, actual: ActualResource | None, *, is_ours: bool) -> Change:
     if actual is None:
         return Change(Action.CREATE, desired.path, "does not exist", desired)
+    if kind_of(desired.path) is ResourceKind.PRODUCT_LINK:
+        return Change(Action.KEEP, desired.path, "as it should be", desired, actual)
     if not is_ours:
         return Change(
             Action.BLOCKED, desired.path, "exists without our owner mark", desired, actual
@@ -116,5 +119,12 @@ def _is_ours(path: str, actual: Mapping[str, ActualResource], *, owner: str, uni
     marked = actual.get(parent_of(path) or path)
     if marked is None:
         return False
-    mark = read_mark(marked.body.get("properties", {}).get("description"))
-    return mark is not None and mark.is_of(owner, unit)
+    mark = mark_of(marked.body)
+    if mark is None or not mark.is_of(owner, unit):
+        return False
+    is_link = kind_of(path) is ResourceKind.PRODUCT_LINK  # people link our APIs to more products
+    return not is_link or path.split("/")[1].lower() in mark.products
+
+
+def _is_retained(path: str, retained: frozenset[str]) -> bool:
+    return path in retained or parent_of(path) in retained

@@ -7,17 +7,26 @@ names out of an allowlist of characters are ever put in, and everything else is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import datetime
+from email.utils import format_datetime
 from string import Template
-from xml.etree import ElementTree as ET
 
-from shared.core.surfaces import DeploymentIn, Surface
+from shared.core import policy_expressions as expressions
+from shared.core.choices import ContentSafety, SemanticCache, TokenMetric
+from shared.core.policy_answers import gone, model_list, one_model, refusal
+from shared.core.policy_features import (
+    Limit,
+    checked,
+    limit_policy,
+    lookup_policy,
+    metric_policy,
+    safety_policy,
+    store_policy,
+)
+from shared.core.surfaces import Operation, Protocol, Surface
 from shared.errors import GuardRefused
-
-_HOLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,17 @@ class DeploymentRule:
     """What the policy says of one onboarded deployment."""
 
     name: str
-    tokens_per_minute: int | None
+    limit: Limit | None = None
+    safety: ContentSafety | None = None
+    is_cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRule:
+    """A deployment that goes on as it stands; *block* holds its limits, read from the policy."""
+
+    name: str
+    block: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +56,52 @@ class RetiredRule:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyRules:
-    """What a policy document of ours says: its names, lower-cased, served and retired."""
+class Access:
+    """How the gateway makes itself known to the account.
 
-    served: Mapping[str, int | None] = field(default_factory=dict)
-    retired: Mapping[str, datetime] = field(default_factory=dict)
+    Attributes:
+        backend: Id of the backend, which brings the gateway's identity along.
+        resource: Whom a token is for; only a WebSocket API's policy gets it by itself.
+        client_id: Of a user-assigned identity; the gateway's own if empty.
+        key: Header and named value of the account's key, where no identity can be used.
+    """
+
+    backend: str
+    resource: str
+    client_id: str = ""
+    key: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPolicy:
+    """All that an API's policy is made of."""
+
+    surface: Surface
+    operations: Sequence[Operation]
+    unit: str
+    access: Access
+    served: Sequence[DeploymentRule] = ()
+    kept: Sequence[KeptRule] = ()
+    retired: Sequence[RetiredRule] = ()
+    metric: TokenMetric | None = None
+    cache: SemanticCache | None = None
+    cache_backend: str = ""
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = sorted(
+            checked(name).lower()
+            for name in (*(it.name for it in self.served), *(it.name for it in self.kept))
+        )
+        object.__setattr__(self, "names", tuple(names))
+
+    @property
+    def operation_ids(self) -> frozenset[str]:
+        return frozenset(operation.id for operation in self.operations)
+
+    @property
+    def cached(self) -> list[str]:
+        return sorted(rule.name.lower() for rule in self.served if rule.is_cached)
 
 
 # The client's key must not reach the model. The backend's managed identity brings its own
@@ -52,170 +112,172 @@ _DOCUMENT = Template("""<policies>
     <set-header name="Authorization" exists-action="delete" />
     <set-header name="api-key" exists-action="delete" />
     <set-header name="x-api-key" exists-action="delete" />
-    <set-query-parameter name="subscription-key" exists-action="delete" />
-    <set-variable name="deployment" value="$deployment" />
-    <choose>$deployments
-      <otherwise>
-        <return-response>
-          <set-status code="404" reason="Not Found" />
-          <set-header name="Content-Type" exists-action="override">
-            <value>application/json</value>
-          </set-header>
-          <set-body>$not_onboarded</set-body>
-        </return-response>
+    <set-query-parameter name="subscription-key" exists-action="delete" />$other_deployment$key
+    <set-variable name="deployment" value=$deployment />
+    <choose>$answers$deployments
+      <otherwise>$not_onboarded
       </otherwise>
-    </choose>
+    </choose>$after
   </inbound>
   <backend>
     <base />
   </backend>
   <outbound>
-    <base />
+    <base />$outbound
   </outbound>
   <on-error>
     <base />
   </on-error>
 </policies>""")
 
-_DEPLOYMENT = Template("""
-      <when condition="@((string)context.Variables[&quot;deployment&quot;] == &quot;$name&quot;)">
-        <set-backend-service id="apim-generated-policy" backend-id="$backend" />$limit
+_KEY = Template("""
+    <set-header name="$header" exists-action="override">
+      <value>{{$named_value}}</value>
+    </set-header>""")
+
+# A request of one deployment must not reach another that may not be onboarded: Responses' image
+# tool names its own (learn.microsoft.com/azure/ai-foundry/openai/how-to/responses; UNVERIFIED).
+_OTHER_DEPLOYMENT = """
+    <set-header name="x-ms-oai-image-generation-deployment" exists-action="delete" />"""
+
+_WHEN = Template("""
+      <when condition=$condition>$block
       </when>""")
 
-# One counter per client and deployment, whichever surface the client calls it on. An API that is
-# also in an open product is called without a subscription.
-_LIMIT = Template("""
-        <llm-token-limit \
-counter-key="@((context.Subscription?.Id ?? &quot;none&quot;) + &quot;/$unit/$name&quot;)" \
-tokens-per-minute="$tokens" estimate-prompt-tokens="false" \
-remaining-tokens-header-name="remaining-tokens" tokens-consumed-header-name="consumed-tokens" />""")
+_ROUTE = Template("""
+        <set-backend-service backend-id="$backend" />""")
+
+# The documented way of a WebSocket API is its own serviceUrl, and a policy on its handshake
+# (learn.microsoft.com/azure/api-management/websocket-api).
+_HANDSHAKE = Template("""
+        <authentication-managed-identity resource="$resource"$client_id />""")
+_HANDSHAKE_BY_KEY = """
+        <set-variable name="authenticated" value="by key" />"""
 
 # Sunset says when it went (RFC 8594); it is also where the grace period is read from, so that
 # losing our tables changes nothing.
-_RETIRED = Template("""
-      <when condition="@((string)context.Variables[&quot;deployment&quot;] == &quot;$name&quot;)">
-        <return-response>
-          <set-status code="410" reason="Gone" />
-          <set-header name="Content-Type" exists-action="override">
-            <value>application/json</value>
-          </set-header>
+_SUNSET = Template("""
           <set-header name="Sunset" exists-action="override">
             <value>$since</value>
-          </set-header>
-          <set-body>$gone</set-body>
-        </return-response>
-      </when>""")
+          </set-header>""")
 
-_DEPLOYMENT_EXPRESSION = {
-    DeploymentIn.PATH: "@(context.Request.MatchedParameters.GetValueOrDefault("
-    "&quot;deployment-id&quot;, &quot;&quot;).ToLowerInvariant())",
-    # A body that is no JSON object names no deployment.
-    DeploymentIn.BODY: "@{ try { return ((string)context.Request.Body"
-    "?.As&lt;JObject&gt;(preserveContent: true)?[&quot;model&quot;] ?? &quot;&quot;)"
-    ".ToLowerInvariant(); } catch { return &quot;&quot;; } }",
-}
-
-# In each surface's own shape, so that clients raise their usual error for a missing model.
-_NOT_ONBOARDED = {
-    DeploymentIn.PATH: Template(
-        '{"error": {"code": "DeploymentNotFound", "message": "No deployment of this name is '
-        'onboarded on this API. Onboarded: $names."} }'
-    ),
-    DeploymentIn.BODY: Template(
-        '{"error": {"code": "model_not_found", "type": "invalid_request_error", "param": "model", '
-        '"message": "No deployment of this name is onboarded on this API. Onboarded: $names."} }'
-    ),
-}
-
-_GONE = {
-    DeploymentIn.PATH: Template(
-        '{"error": {"code": "DeploymentGone", "message": "The deployment $name was deleted."} }'
-    ),
-    DeploymentIn.BODY: Template(
-        '{"error": {"code": "model_gone", "type": "invalid_request_error", "param": "model", '
-        '"message": "The deployment $name was deleted."} }'
-    ),
-}
-
-_NAME = re.compile(r'Variables\["deployment"\] == "([A-Za-z0-9._-]+)"')
+_ANSWER = Template("""
+        <return-response>
+          <set-status code="$code" reason="$reason" />$headers$body
+        </return-response>""")
+_JSON = """
+          <set-header name="Content-Type" exists-action="override">
+            <value>application/json</value>
+          </set-header>"""
+_BODY = Template("""
+          <set-body>$body</set-body>""")
 
 
-def policy_document(
-    surface: Surface,
-    *,
-    backend: str,
-    unit: str,
-    served: Sequence[DeploymentRule],
-    retired: Sequence[RetiredRule] = (),
-) -> str:
+def policy_document(api: ApiPolicy) -> str:
     """The API's policy in format ``xml``: who may call what, where it goes, how much of it.
 
     Raises:
         GuardRefused: a value has characters that could mean something in a policy.
     """
-    rules = {_checked(rule.name).lower(): rule for rule in sorted(served, key=lambda it: it.name)}
-    gone = {_checked(rule.name).lower(): rule for rule in sorted(retired, key=lambda it: it.name)}
-    names = ", ".join(rules) or "none"
-    blocks = [
-        _DEPLOYMENT.substitute(name=name, backend=_checked(backend), limit=_limit(rule, name, unit))
-        for name, rule in rules.items()
-    ]
-    said = _GONE[surface.deployment_in]
-    blocks += [
-        _RETIRED.substitute(
-            name=name,
-            since=format_datetime(rule.since, usegmt=True),
-            gone=said.substitute(name=name),
-        )
-        for name, rule in gone.items()
-    ]
     return _DOCUMENT.substitute(
-        deployment=_DEPLOYMENT_EXPRESSION[surface.deployment_in],
-        deployments="".join(blocks),
-        not_onboarded=_NOT_ONBOARDED[surface.deployment_in].substitute(names=names),
+        key=_key(api.access),
+        other_deployment=_OTHER_DEPLOYMENT if "responses-create" in api.operation_ids else "",
+        deployment=expressions.deployment_name(api.surface, api.operations),
+        answers="".join(_unnamed(api)),
+        deployments="".join(_deployments(api)),
+        not_onboarded=_answer(api.surface, 404, "Not Found", refusal(api.surface, api.names)),
+        after=_after(api),
+        outbound=store_policy(api.cache, api.cached) if api.cache and api.cached else "",
     )
 
 
-def read_rules(policy: str) -> PolicyRules:
-    """What a policy document of ours says; nothing of a document that isn't."""
-    try:
-        root = ET.fromstring(policy)  # noqa: S314 - our own document, read back from ARM
-    except ET.ParseError:
-        return PolicyRules()
-    served: dict[str, int | None] = {}
-    retired: dict[str, datetime] = {}
-    for when in root.iter("when"):
-        match = _NAME.search(when.get("condition", ""))
-        if match is None:
-            continue
-        if when.find("set-backend-service") is not None:
-            served[match[1]] = _tokens(when.find("llm-token-limit"))
-        elif (since := _since(when)) is not None:
-            retired[match[1]] = since
-    return PolicyRules(served, retired)
+def _after(api: ApiPolicy) -> str:
+    """What follows the choice of a deployment."""
+    metric = metric_policy(api.metric) if api.metric else ""
+    if api.cache is None or not api.cached:
+        return metric
+    return metric + lookup_policy(api.cache, api.cache_backend, api.cached)
 
 
-def _tokens(limit: ET.Element | None) -> int | None:
-    text = limit.get("tokens-per-minute", "") if limit is not None else ""
-    return int(text) if text.isdigit() else None
+def _unnamed(api: ApiPolicy) -> list[str]:
+    """What is asked for without naming a deployment, or about one instead of from one."""
+    ids = api.operation_ids
+    stored = sorted(id_ for id_ in ids if id_.startswith("stored-response-"))
+    found = []
+    if "models-list" in ids:
+        body = model_list(api.names)
+        found.append(
+            (expressions.is_operation("models-list"), _answer(api.surface, 200, "OK", body))
+        )
+    if "models-retrieve" in ids and api.names:
+        condition = expressions.is_deployment(*api.names, operation="models-retrieve")
+        found.append((condition, _answer(api.surface, 200, "OK", one_model())))
+    if stored and api.names:
+        found.append((expressions.is_operation(*stored), _route(api.surface, api.access)))
+    return [_WHEN.substitute(condition=condition, block=block) for condition, block in found]
 
 
-def _since(when: ET.Element) -> datetime | None:
-    text = when.findtext(".//set-header[@name='Sunset']/value") or ""
-    try:
-        since = parsedate_to_datetime(text.strip())
-    except ValueError:
-        return None
-    return since if since.tzinfo else since.replace(tzinfo=UTC)
+def _deployments(api: ApiPolicy) -> list[str]:
+    blocks = {
+        **{checked(it.name).lower(): _served(api, it) for it in api.served},
+        **{checked(it.name).lower(): _kept(api, it) for it in api.kept},
+    }
+    gone_blocks = {checked(it.name).lower(): _retired(api, it) for it in api.retired}
+    return [
+        _WHEN.substitute(condition=expressions.is_deployment(name), block=block)
+        for name, block in (*sorted(blocks.items()), *sorted(gone_blocks.items()))
+    ]
 
 
-def _limit(rule: DeploymentRule, name: str, unit: str) -> str:
-    if rule.tokens_per_minute is None:
+def _served(api: ApiPolicy, rule: DeploymentRule) -> str:
+    name = rule.name.lower()
+    limit = limit_policy(rule.limit, f"{checked(api.unit)}/{name}") if rule.limit else ""
+    return (
+        _route(api.surface, api.access)
+        + limit
+        + (safety_policy(rule.safety) if rule.safety else "")
+    )
+
+
+def _kept(api: ApiPolicy, rule: KeptRule) -> str:
+    is_http = api.surface.protocol is Protocol.HTTP
+    return (_route(api.surface, api.access) if is_http else "") + rule.block
+
+
+def _route(surface: Surface, access: Access) -> str:
+    """Where a request goes, and as whom."""
+    if surface.protocol is Protocol.HTTP:
+        return _ROUTE.substitute(backend=checked(access.backend))
+    if access.key is not None:
+        return _HANDSHAKE_BY_KEY
+    client = f' client-id="{checked(access.client_id)}"' if access.client_id else ""
+    return _HANDSHAKE.substitute(resource=_host_url(access.resource), client_id=client)
+
+
+def _retired(api: ApiPolicy, rule: RetiredRule) -> str:
+    since = _SUNSET.substitute(since=format_datetime(rule.since, usegmt=True))
+    return _answer(api.surface, 410, "Gone", gone(api.surface, rule.name.lower()), since)
+
+
+def _answer(surface: Surface, code: int, reason: str, body: str, headers: str = "") -> str:
+    """An answer of the gateway's own; a handshake has no body (set-body is not allowed there)."""
+    has_body = surface.protocol is Protocol.HTTP
+    return _ANSWER.substitute(
+        code=code,
+        reason=reason,
+        headers=(_JSON if has_body else "") + headers,
+        body=_BODY.substitute(body=body) if has_body else "",
+    )
+
+
+def _key(access: Access) -> str:
+    if access.key is None:
         return ""
-    return _LIMIT.substitute(name=name, unit=_checked(unit), tokens=int(rule.tokens_per_minute))
+    header, named_value = access.key
+    return _KEY.substitute(header=checked(header), named_value=checked(named_value))
 
 
-def _checked(value: str) -> str:
-    if _HOLE.fullmatch(value) is None:
-        raise GuardRefused("a value with characters outside A-Z a-z 0-9 . _ - can't go in a policy")
-    return value
+def _host_url(url: str) -> str:
+    if re.fullmatch(r"https://[a-z0-9.-]+/?", url) is None:
+        raise GuardRefused("a resource that is no plain https URL can't go in a policy")
+    return url

@@ -8,7 +8,7 @@ from enum import Enum
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
-from shared.core.verdicts import DeploymentState, Verdict
+from shared.core.states import DeploymentState, Verdict
 
 
 class RunStatus(Enum):
@@ -41,6 +41,7 @@ class Run:
     error: str = ""
     wait: timedelta | None = None  # before it makes sense to try again
     mode: str = ""
+    stands: tuple[str, ...] | None = None  # what a later look must find in the gateway
     seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
     rejections: tuple[Rejection, ...] = ()
 
@@ -51,8 +52,11 @@ class Run:
 
     @property
     def is_news(self) -> bool:
-        """Whether somebody may want to read of it: not of a look that found all as it should be."""
-        quiet = self.status is RunStatus.SUCCEEDED and not self.notes
+        """Whether somebody may want to read of it: not of a look that found all as it should be.
+
+        What is left out for good is noted by every look, and would fill the table.
+        """
+        quiet = self.status is RunStatus.SUCCEEDED
         return not quiet or any(item.status is not ChangeStatus.KEPT for item in self.changes)
 
     @property

@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict
 from hashlib import sha256
 
-from shared.core.desired import Rules
 from shared.core.model import Account
+from shared.core.observed import Rules
+from shared.core.rulebook import fingerprint
 
 
 def inventory_fingerprint(account: Account | None, rules: Rules) -> str:
@@ -14,7 +15,7 @@ def inventory_fingerprint(account: Account | None, rules: Rules) -> str:
         return ""
     deployments = sorted(account.deployments, key=lambda item: item.name)
     facts = {**asdict(account), "deployments": [asdict(item) for item in deployments]}
-    text = json.dumps([facts, asdict(rules)], sort_keys=True, default=str)
+    text = json.dumps([facts, *_meaning(rules)], sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()[:32]
 
 
@@ -22,3 +23,7 @@ def missing(account: Account | None, expected: tuple[str, ...]) -> tuple[str, ..
     """The names of *expected* that ARM doesn't show."""
     shown = {item.name.lower() for item in account.deployments} if account else set[str]()
     return tuple(name for name in expected if name.lower() not in shown)
+
+
+def _meaning(rules: Rules) -> tuple[object, ...]:
+    return rules.owner, rules.mode.value, rules.grace, fingerprint(rules.book)

@@ -11,6 +11,7 @@ than a run's deadline plus its longest write, so it can only pass for a holder t
 stopped writing. Marks don't prolong it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +49,7 @@ class UnitRow:
     events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
     runs: tuple[str, ...] = ()  # reimports waiting for this unit
     expected: tuple[Expected, ...] = ()
+    stands: tuple[str, ...] = ()  # paths in the gateway that a list may lack and are there
     rejections: tuple[Rejection, ...] = ()
 
     @property
@@ -102,6 +104,7 @@ class Claim:
     mode: str = ""
     seen: str = ""
     expected: tuple[Expected, ...] = ()
+    stands: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
 
     @property
@@ -116,6 +119,7 @@ class Ending:
     Attributes:
         decided: The run came to a plan: a go-ahead is used up by that, whatever became of it.
         wait: For how long the outside wants to be left alone.
+        stands: What stands in the gateway now; None where the run did not get to know.
     """
 
     done: bool
@@ -123,6 +127,7 @@ class Ending:
     wait: timedelta | None = None
     mode: str = ""
     seen: str = ""
+    stands: tuple[str, ...] | None = None
     rejections: tuple[Rejection, ...] = ()
 
 
@@ -209,8 +214,19 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         mode=before.mode,
         seen=before.seen,
         expected=before.expected,
+        stands=before.stands,
         rejections=before.rejections,
     )
+
+
+def noted(row: UnitRow, claim: Claim, paths: Iterable[str]) -> UnitRow | None:
+    """Write down what is about to be made; None if the unit is no longer the claim's.
+
+    A list of the gateway can lack what was made, and whoever made it may be dead by then.
+    """
+    if (row.owner, row.epoch) != (claim.owner, claim.epoch):
+        return None
+    return replace(row, stands=tuple(sorted({*row.stands, *paths})))
 
 
 def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitRow | None:
@@ -225,6 +241,7 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         not_before=now + ending.wait if ending.wait else None,
         mode=ending.mode or row.mode,
         seen=ending.seen,
+        stands=row.stands if ending.stands is None else ending.stands,
         rejections=ending.rejections,
         go_ahead_gen=0 if used else row.go_ahead_gen,
     )

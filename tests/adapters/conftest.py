@@ -10,15 +10,16 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from sandbox.arm.apim.call import ApimOptions
-from sandbox.client import ACCOUNTS_VERSION, ArmClient, arm_client
+from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
+from sandbox.contracts import Json
 from sandbox.local_azure import APP, LocalAzure, Options, local_azure
-from sandbox.world import World
+from sandbox.world import SUBSCRIPTION, World
 from shared.adapters.arm import Arm
 from shared.adapters.clock import SystemClock
 from shared.adapters.gateway import ApimGateway
+from shared.adapters.gateway_reads import ROLES_VERSION
 from shared.adapters.inventory import ArmInventory
 from shared.core.resource_ids import AccountId, GatewayId
-from tests.builders import SUBSCRIPTION
 
 WORLD = World.model_validate(
     {
@@ -82,8 +83,27 @@ class Bench:
         log = self.azure.arm.journal.log
         return [it.path for it in log if (it.method, it.principal) == (method, APP.principal_id)]
 
+    def sent(self, method: str, end: str) -> int:
+        """How many of the app's requests ended in *end*."""
+        return sum(path.lower().endswith(end.lower()) for path in self.asked(method))
+
     async def put(self, path: str, body: dict[str, object]) -> None:
         await self.client.put(path, body, version=ACCOUNTS_VERSION)
+
+    async def own(self, path: str, body: Json) -> None:
+        """Write something on the gateway, as a person."""
+        await self.client.put(f"{self.azure.gateway_id}/{path}", body, version=GATEWAY_VERSION)
+
+    async def remove(self, path: str) -> None:
+        await self.client.delete(
+            f"{self.azure.gateway_id}/{path}", version=GATEWAY_VERSION, if_match="*"
+        )
+
+    async def assignments(self, unit: AccountId) -> list[Json]:
+        """The role assignments that stand on an account itself."""
+        path = f"{unit.arm_id}/providers/Microsoft.Authorization/roleAssignments"
+        found = await self.client.list(path, version=ROLES_VERSION)
+        return [it for it in found if it["properties"]["scope"].lower() == unit.arm_id.lower()]
 
 
 @asynccontextmanager

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.arm import Denied
 from shared.core.arm_errors import _MISSING, _TABLE, Meaning, meaning
 from shared.errors import OnboardingError, Rejected, StaleRead, Unavailable
 from tests.adapters.conftest import Bench
-from tests.adapters.test_gateway import API, FOREVER, create
+from tests.adapters.resources import API, FOREVER, create
 
 PUT: dict[str, Any] = {"method": "PUT", "path": f"/{API.path}$"}
 BUSY = "Operation on the API is in progress"
@@ -99,7 +100,7 @@ ROWS = [
         answer(400, "ValidationError", "'x' is an unexpected token."), 99, Rejected, 1, id="A20 XML"
     ),
     pytest.param(answer(401, "AuthenticationFailed", "no"), 99, Unavailable, 1, id="401"),
-    pytest.param(answer(403, "AuthorizationFailed", "no role"), 99, Unavailable, 1, id="403"),
+    pytest.param(answer(403, "AuthorizationFailed", "no role"), 99, Denied, 1, id="403"),
     pytest.param(answer(404, "ParentResourceNotFound", "gone"), 99, StaleRead, 1, id="404 parent"),
     pytest.param(answer(500, "InternalServerError", "oops"), 1, Unavailable, 1, id="500"),
     pytest.param(answer(503, "ServiceUnavailable", "oops"), 1, None, 2, id="503"),

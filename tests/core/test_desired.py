@@ -1,21 +1,23 @@
 import json
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-from shared.core.desired import Desired, Observed, desired, unit_paths
-from shared.core.model import Account, Deployment, Json, Model, Service
+from shared.core.desired import desired
+from shared.core.model import Deployment, Json, Model
 from shared.core.modes import Mode
-from shared.core.naming import api_id, backend_id
+from shared.core.observed import Observed
 from shared.core.openapi import imported_operations
 from shared.core.ownership import marked_unit, read_mark
-from shared.core.policy_documents import PolicyRules, read_rules
-from shared.core.verdicts import DeploymentState
+from shared.core.states import DeploymentState
 from tests.builders import (
+    API,
+    API_V1,
+    BACKEND,
+    BACKEND_V1,
     ENDPOINTS,
     NOW,
     RULES,
@@ -24,14 +26,11 @@ from tests.builders import (
     a_deployment,
     an_account,
     an_embedding,
+    choosing,
     desired_of,
+    policies,
     serving,
 )
-
-API = f"apis/{api_id(UNIT, 'azure-openai')}"
-API_V1 = f"apis/{api_id(UNIT, 'azure-openai-v1')}"
-BACKEND = f"backends/{backend_id(UNIT, 'azure-openai')}"
-BACKEND_V1 = f"backends/{backend_id(UNIT, 'azure-openai-v1')}"
 
 
 def bodies(*deployments: Deployment) -> dict[str, Json]:
@@ -40,7 +39,9 @@ def bodies(*deployments: Deployment) -> dict[str, Json]:
 
 
 def test_an_account_gets_backend_api_and_policy_per_surface() -> None:
-    assert set(bodies(a_deployment(), an_embedding())) == set(unit_paths(UNIT))
+    paths = {API, BACKEND, f"{API}/policies/policy"}
+    v1_paths = {API_V1, BACKEND_V1, f"{API_V1}/policies/policy"}
+    assert set(bodies(a_deployment(), an_embedding())) == paths | v1_paths
 
 
 def test_an_account_without_deployments_gets_nothing() -> None:
@@ -74,7 +75,8 @@ def test_an_api_has_just_the_operations_that_its_model_kinds_need(
 ) -> None:
     for resource in desired_of(an_account(*deployments)).resources:
         if resource.path in (API, API_V1):
-            assert {name for name, _, _ in resource.operations} == operations
+            found = {name for name, _, _ in resource.operations if not name.startswith("models-")}
+            assert found == operations
 
 
 def test_the_documents_are_valid_openapi_and_named_as_they_will_be_imported() -> None:
@@ -127,9 +129,9 @@ def test_the_order_in_which_arm_lists_deployments_does_not_matter() -> None:
         (a_deployment(capabilities={}), DeploymentState.QUARANTINED, "kind unknown"),
         (a_deployment("a b"), DeploymentState.QUARANTINED, "allowlist"),
         (
-            a_deployment("claude", model=Model("Anthropic", "claude-opus", "1")),
+            a_deployment("film", model=Model("OpenAI", "sora-2", "1")),
             DeploymentState.QUARANTINED,
-            "kind messages",
+            "kind video",
         ),
     ],
 )
@@ -189,7 +191,7 @@ def test_an_account_that_was_made_anew_without_a_subdomain_is_given_up() -> None
 
 
 def test_a_surface_that_is_lost_counts_for_the_brake() -> None:
-    rules = replace(RULES, surfaces=("azure-openai-v1",))
+    rules = choosing(surfaces=["azure-openai-v1"])
 
     found = desired_of(an_account(a_deployment()), standing=serving("gpt-4o"), rules=rules)
 
@@ -240,16 +242,14 @@ def test_the_gateways_token_never_goes_to_a_host_that_is_not_microsofts(url: str
 
 
 def test_a_tier_without_token_limits_leaves_them_out_and_says_so() -> None:
-    found = desired_of(an_account(a_deployment()), service=Service("Consumption", "Succeeded"))
+    found = desired_of(an_account(a_deployment()), service=replace(SERVICE, sku="Consumption"))
 
-    assert found.notes == ("no token limits: tier Consumption",)
+    assert found.verdicts[0].reason == "onboarded; no token limit: tier Consumption has none"
     assert not any("llm-token-limit" in str(resource.body) for resource in found.resources)
 
 
 def test_token_limits_can_be_switched_off() -> None:
-    rules = replace(RULES, token_limits=False)
-
-    found = desired_of(an_account(a_deployment()), rules=rules)
+    found = desired_of(an_account(a_deployment()), rules=choosing(token_limit=False))
 
     assert not any("llm-token-limit" in str(resource.body) for resource in found.resources)
 
@@ -265,96 +265,6 @@ def test_no_name_can_put_an_expression_into_a_policy(name: str) -> None:
             text, expected = (str(r.body["properties"]["value"]) for r in (resource, reference))
             for mark in ("@(", "@{", "{{", "<", "&quot;"):
                 assert text.count(mark) == expected.count(mark)
-
-
-def policies(found: Desired) -> dict[str, PolicyRules]:
-    """What each policy says, by its API."""
-    return {
-        resource.path.split("/")[1]: read_rules(resource.body["properties"]["value"])
-        for resource in found.resources
-        if resource.path.endswith("/policies/policy")
-    }
-
-
-def test_a_deployment_that_is_gone_answers_410_for_the_grace_period() -> None:
-    before = serving("gpt-4o", "old")
-
-    first = desired_of(an_account(a_deployment()), standing=before)
-    assert {it.name: it.state for it in first.verdicts} == {
-        "gpt-4o": DeploymentState.APPLIED,
-        "old": DeploymentState.RETIRING,
-    }
-    for rules in policies(first).values():
-        assert (set(rules.served), dict(rules.retired)) == ({"gpt-4o"}, {"old": NOW})
-
-    after = serving("gpt-4o", retired={"old": NOW})
-    for hours, retired in ((23, {"old"}), (25, set())):
-        later = NOW + timedelta(hours=hours)
-        found = desired_of(an_account(a_deployment()), standing=after, now=later)
-        for rules in policies(found).values():
-            assert set(rules.retired) == retired
-
-
-def test_a_deployment_that_comes_back_within_the_grace_period_is_served_again() -> None:
-    before = serving(retired={"gpt-4o": NOW - timedelta(hours=1)})
-
-    found = desired_of(an_account(a_deployment()), standing=before)
-
-    for rules in policies(found).values():
-        assert (set(rules.served), dict(rules.retired)) == ({"gpt-4o"}, {})
-
-
-@pytest.mark.parametrize("account", [None, an_account()], ids=["account gone", "last one gone"])
-def test_where_only_410_is_left_the_api_stays_as_it_is(account: Account | None) -> None:
-    found = desired_of(account, standing=serving("gpt-4o"))
-
-    assert {resource.path for resource in found.resources} == {
-        f"{API}/policies/policy",
-        f"{API_V1}/policies/policy",
-    }
-    assert found.retained == {API, API_V1, BACKEND, BACKEND_V1}
-
-    forgotten = desired_of(account, standing=serving(retired={"gpt-4o": NOW - timedelta(hours=25)}))
-    assert (forgotten.resources, forgotten.retained) == ((), frozenset())
-
-
-def test_what_is_gone_still_reaches_its_answer_though_nothing_else_needs_the_operation() -> None:
-    chat_is_gone = desired_of(an_account(an_embedding()), standing=serving("gpt-4o"))
-
-    (api,) = (resource for resource in chat_is_gone.resources if resource.path == API)
-    assert {name for name, _, _ in api.operations} == {
-        "chat-completions-create",
-        "embeddings-create",
-    }
-
-
-def test_without_a_grace_period_what_is_gone_goes_at_once() -> None:
-    rules = replace(RULES, grace=timedelta())
-
-    found = desired_of(None, standing=serving("gpt-4o"), rules=rules)
-
-    assert (found.resources, found.retained) == ((), frozenset())
-    assert found.lost == {"gpt-4o"}
-
-
-def test_upsert_only_takes_nothing_off() -> None:
-    rules = replace(RULES, mode=Mode.UPSERT_ONLY)
-
-    found = desired_of(an_account(a_deployment()), standing=serving("gone"), rules=rules)
-
-    for said in policies(found).values():
-        assert said.served == {"gpt-4o": 10_000, "gone": 1000}
-    assert found.lost == frozenset()
-    assert [it.state.value for it in found.verdicts] == ["applied", "retiring"]
-
-
-def test_a_deployment_that_arm_has_but_nobody_can_serve_is_lost_and_not_retired() -> None:
-    odd = a_deployment(model=Model("OpenAI", "whisper", "1"))
-
-    found = desired_of(an_account(odd), standing=serving("gpt-4o"))
-
-    assert found.lost == {"gpt-4o"}
-    assert [it.state for it in found.verdicts] == [DeploymentState.QUARANTINED]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ async def test_a_run_that_does_not_exist_is_not_found(stage: Stage, run_id: str)
 async def test_deployments_can_be_asked_for_by_state(stage: Stage) -> None:
     account = await stage.account()
     await stage.deploy(account, "good")
-    await stage.deploy(account, "odd", model={"format": "OpenAI", "name": "whisper"})
+    await stage.deploy(account, "odd", model={"format": "OpenAI", "name": "sora-2"})
     await stage.quiet()
 
     async with stage.app.get("/api/deployments", params={"state": "quarantined"}) as response:

@@ -1,19 +1,15 @@
 """What single settings change, each in a local Azure of its own."""
 
-from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION
+from collections import Counter
+
+from sandbox.client import GATEWAY_VERSION
 from sandbox.local_azure import Options
-from tests.stage import ROOT, Stage, a_stage
+from shared.core.resource_kinds import ResourceKind, kind_of
+from tests.stage import ROOT, a_stage
 
 
 def an_app(**settings: str) -> Options:
     return Options(app_dir=ROOT, app_env={f"ONRAMP_{k.upper()}": v for k, v in settings.items()})
-
-
-async def tag(stage: Stage, account: str, mode: str) -> None:
-    body = {"tags": {"onramp:mode": mode}}
-    found = await stage.arm.get(account, version=ACCOUNTS_VERSION) or {}
-    kept = {key: found[key] for key in ("location", "kind", "sku", "properties")}
-    await stage.arm.put(account, {**kept, **body}, version=ACCOUNTS_VERSION)
 
 
 async def test_without_grace_the_last_deployment_takes_the_api_along() -> None:
@@ -65,11 +61,16 @@ async def test_observe_says_what_it_would_do_and_writes_nothing() -> None:
         assert stage.writes() == []
         (unit,) = run["units"]
         assert {it["status"] for it in unit["changes"]} == {"planned"}
-        assert len(unit["changes"]) == 6
+        assert Counter(kind_of(it["path"]) for it in unit["changes"]) == {
+            ResourceKind.API: 2,
+            ResourceKind.API_POLICY: 2,
+            ResourceKind.BACKEND: 2,
+            ResourceKind.ROLE_ASSIGNMENT: 1,
+        }
         told = await stage.deployment(account, "gpt-4o")
         assert (told["state"], told["reason"].split(":")[0]) == ("seen", "planned")
 
-        await tag(stage, account, "sync")
+        await stage.tag(account, onramp_mode="sync")
         await stage.quiet()
 
         assert set(await stage.served(account)) == {"openai", "openai/v1"}
@@ -78,7 +79,7 @@ async def test_observe_says_what_it_would_do_and_writes_nothing() -> None:
 async def test_upsert_only_leaves_what_is_gone() -> None:
     async with a_stage() as stage:
         account = await stage.account()
-        await tag(stage, account, "upsert-only")
+        await stage.tag(account, onramp_mode="upsert-only")
         await stage.deploy(account)
         await stage.deploy(account, "other")
         await stage.quiet()

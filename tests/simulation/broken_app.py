@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from shared.adapters.arm import Arm
-from shared.adapters.gateway import API_VERSION, ApimGateway
+from shared.adapters.gateway import ApimGateway
+from shared.adapters.gateway_reads import API_VERSION
 from shared.adapters.table_state import TableState
 from shared.applying import Applier
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.model import Account, Actual, ActualResource
+from shared.core.model import Account, Actual, ActualResource, Wants
 from shared.core.naming import unit_hash
 from shared.core.plan import Action, Change
 from shared.core.resource_ids import AccountId, GatewayId
@@ -134,14 +135,19 @@ class _Gateway:
     def __init__(self, inner: Gateway) -> None:
         self.inner = inner
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        return await self.inner.actual(paths, until=until)
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def apply(self, change: Change, *, until: float) -> None:
         await self.inner.apply(change, until=until)
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         return await self.inner.owned_units(owner)
+
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self.inner.operations_in_use(until=until)
 
 
 class _NoAccounts(_Inventory):
@@ -183,8 +189,10 @@ class _Surprised(_Inventory):
 
 
 class _Adopting(_Gateway):
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        actual, run = await self.inner.actual(paths, until=until), RUN.get()
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        actual, run = await self.inner.actual(unit, wants, known=known, until=until), RUN.get()
         mark = f"[model-onramp owner=default unit={unit_hash(run.unit) if run else ''}]"
 
         def marked(item: ActualResource) -> ActualResource:
@@ -225,8 +233,10 @@ class _Patient(_Gateway):
 
 
 class _Forgetful(_Gateway):
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        actual = await self.inner.actual(paths, until=until)
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        actual = await self.inner.actual(unit, wants, known=known, until=until)
 
         def without(item: ActualResource) -> ActualResource:
             kept = {k: v for k, v in item.body["properties"].items() if k != "title"}

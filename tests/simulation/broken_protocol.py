@@ -6,12 +6,11 @@ again, G reads the inventory before the ETags. `unfenced_create` is the app itse
 no ETag can fence what does not exist yet, so only a long lease does.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.adapters.table_state import TableState
-from shared.core.model import Account, Actual
+from shared.core.model import Account, Actual, Wants
 from shared.core.plan import Change
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
@@ -116,8 +115,10 @@ class _Unfenced:
 
     inner: Gateway
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        return await self.inner.actual(paths, until=until)
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def apply(self, change: Change, *, until: float) -> None:
         await self.inner.apply(replace(change, actual=None), until=until)
@@ -125,14 +126,19 @@ class _Unfenced:
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         return await self.inner.owned_units(owner)
 
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self.inner.operations_in_use(until=until)
+
 
 @dataclass(frozen=True, slots=True)
 class _LooksFirst:
     inner: Gateway
     state: _Owning
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
-        return await self.inner.actual(paths, until=until)
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def apply(self, change: Change, *, until: float) -> None:
         run = RUN.get()
@@ -142,6 +148,9 @@ class _LooksFirst:
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         return await self.inner.owned_units(owner)
+
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self.inner.operations_in_use(until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +176,13 @@ class _Early:
         self._inventory, self._gateway = inventory, gateway
         self._seen: dict[object, Account | None] = {}
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
         run = RUN.get()
         if run:
             self._seen[run] = await self._inventory.read(run.unit, confirm=_NAMES, until=until)
-        return await self._gateway.actual(paths, until=until)
+        return await self._gateway.actual(unit, wants, known=known, until=until)
 
     async def read(
         self, unit: AccountId, *, confirm: frozenset[str], until: float
@@ -189,3 +200,6 @@ class _Early:
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         return await self._gateway.owned_units(owner)
+
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self._gateway.operations_in_use(until=until)

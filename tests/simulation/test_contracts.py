@@ -22,9 +22,10 @@ from sandbox.world import SUBSCRIPTION, World
 from shared.adapters.arm import Arm
 from shared.adapters.clock import SystemClock
 from shared.adapters.gateway import ApimGateway
-from shared.core.model import Resource
+from shared.core.model import Resource, Wants
+from shared.core.naming import api_id, backend_id
 from shared.core.plan import Action, Change
-from shared.core.resource_ids import GatewayId
+from shared.core.resource_ids import AccountId, GatewayId
 from shared.errors import Rejected, RetryableError
 from shared.ports import Gateway
 from tests.sandbox.arm_client import AsyncCredential
@@ -175,7 +176,9 @@ class Side:
 
 
 type ArmScript = Callable[[Side], Awaitable[object]]
-BACKEND, API = "backends/b", "apis/a"
+UNIT = AccountId.parse(f"{ACCOUNTS}/contoso")
+BACKEND = f"backends/{backend_id(UNIT, 'azure-openai')}"
+API = f"apis/{api_id(UNIT, 'azure-openai')}"
 POLICY = f"{API}/policies/policy"
 DOCUMENT = (
     '{"openapi": "3.0.1", "info": {"title": "A", "version": "1"}, "paths": {"/x": {"post": '
@@ -216,7 +219,7 @@ def soon(side: Side) -> float:
 
 
 async def standing(side: Side) -> object:
-    actual = await side.gateway.actual((BACKEND, API, POLICY), until=soon(side))
+    actual = await side.gateway.actual(UNIT, Wants(), until=soon(side))
     return {
         path: (item.body["properties"], item.operations) for path, item in actual.resources.items()
     }
@@ -224,14 +227,18 @@ async def standing(side: Side) -> object:
 
 async def created_and_read(side: Side) -> object:
     before = await standing(side)
-    resources = backend(), api(), policy('<set-backend-service backend-id="b" />')
+    resources = (
+        backend(),
+        api(),
+        policy(f'<set-backend-service backend-id="{BACKEND.removeprefix("backends/")}" />'),
+    )
     done = [await apply(side, Change(Action.CREATE, it.path, "", it)) for it in resources]
     return before, done, await standing(side)
 
 
 async def written_on_an_old_etag(side: Side) -> object:
     await apply(side, Change(Action.CREATE, BACKEND, "", backend()))
-    actual = (await side.gateway.actual((BACKEND,), until=soon(side))).resources[BACKEND]
+    actual = (await side.gateway.actual(UNIT, Wants(), until=soon(side))).resources[BACKEND]
     newer = backend("https://newer.openai.azure.com/openai")
     change = Change(Action.UPDATE, BACKEND, "", newer, actual)
     delete = Change(Action.DELETE, BACKEND, "", actual=actual)
@@ -248,7 +255,7 @@ async def refused(side: Side) -> object:
 async def deleted(side: Side) -> object:
     for it in (backend(), api()):
         await apply(side, Change(Action.CREATE, it.path, "", it))
-    actual = (await side.gateway.actual((BACKEND, API), until=soon(side))).resources
+    actual = (await side.gateway.actual(UNIT, Wants(), until=soon(side))).resources
     done = [
         await apply(side, Change(Action.DELETE, path, "", actual=actual[path]))
         for path in (API, BACKEND, BACKEND)

@@ -22,10 +22,15 @@ SURFACES_OF: Mapping[str, tuple[str, ...]] = {
     "gpt-4o": ("azure-openai", "azure-openai-v1"),
     "text-embedding-3-small": ("azure-openai", "azure-openai-v1"),
     "Llama-3.2-11B-Vision-Instruct": ("azure-openai-v1",),
-    "whisper": (),
+    "whisper": ("azure-openai", "azure-openai-v1"),
+    "claude-sonnet-4-6": ("anthropic",),
+    "sora-2": (),
 }
-SUFFIX_OF = {"azure-openai": "openai", "azure-openai-v1": "openai/v1"}
-_NAME = re.compile(r'== "([^"]+)"')
+SUFFIX_OF = {"azure-openai": "openai", "azure-openai-v1": "openai/v1", "anthropic": "anthropic"}
+_FOUNDRY_ALONE = frozenset({"anthropic"})  # accounts of kind OpenAI don't have it
+# No limit: whisper has no tokens, and tier Developer does not count Anthropic's.
+_UNCOUNTED = frozenset({"whisper", "claude-sonnet-4-6"})
+_NAME = re.compile(r'@\(\(string\)context\.Variables\["deployment"\] == "([^"]+)"\)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,14 @@ def expected(store: Store) -> dict[str, Served]:
             continue
         for deployment in deployments_of(store, account.name):
             for surface in SURFACES_OF[deployment.body["properties"]["model"]["name"]]:
+                if surface in _FOUNDRY_ALONE and account.body["kind"] != "AIServices":
+                    continue
                 url = _url(account.body["kind"], subdomain, surface)
                 path = f"{account.name.lower()}/{SUFFIX_OF[surface]}"
                 limits = dict(found[path].limits) if path in found else {}
+                model = deployment.body["properties"]["model"]["name"]
                 capacity = deployment.body["sku"]["capacity"]
-                limits[deployment.name.lower()] = capacity * 1000
+                limits[deployment.name.lower()] = None if model in _UNCOUNTED else capacity * 1000
                 found[path] = Served(url, limits)
     return found
 
@@ -75,7 +83,7 @@ def served_by(policy: Entry | None) -> dict[str, tuple[str, int | None]]:
     rules: dict[str, tuple[str, int | None]] = {}
     for when in ET.fromstring(policy.body["properties"]["value"]).iter("when"):
         backend = when.find("set-backend-service")
-        name = _NAME.search(when.get("condition", ""))
+        name = _NAME.fullmatch(when.get("condition", ""))
         if backend is None or name is None:
             continue
         limit = when.find("llm-token-limit")
@@ -125,7 +133,7 @@ def deployments_of(store: Store, account: str) -> Iterable[Entry]:
 
 
 def _url(kind: str, subdomain: str, surface: str) -> str:
-    foundry = kind == "AIServices" and surface == "azure-openai-v1"
+    foundry = kind == "AIServices" and surface != "azure-openai"
     host = "services.ai.azure.com" if foundry else "openai.azure.com"
     return f"https://{subdomain}.{host}/{SUFFIX_OF[surface]}"
 

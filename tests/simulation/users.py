@@ -19,6 +19,7 @@ _MODELS = {
     "Llama": {"format": "Meta", "name": "Llama-3.2-11B-Vision-Instruct"},
     "audio": {"format": "OpenAI", "name": "whisper"},
 }
+_OF_THEIR_OWN = {"fabrikam": {"audio": {"format": "Anthropic", "name": "claude-sonnet-4-6"}}}
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Users:
         name = self.rng.choice(_DEPLOYMENTS[: self.deployments])
         body = {
             "sku": {"name": "GlobalStandard", "capacity": self.rng.randint(1, 20)},
-            "properties": {"model": _MODELS[name]},
+            "properties": {"model": (_MODELS | _OF_THEIR_OWN.get(account, {}))[name]},
         }
         self._try("PUT", f"{ACCOUNTS}/{account}/deployments/{name}", body)
 

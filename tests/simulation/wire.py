@@ -100,7 +100,7 @@ class Line:
     def _kind(self, method: str, url: str) -> str | None:
         if method != "GET":
             return self.network.fault(*_WRITES, "kill-after")
-        if urlsplit(url).path.endswith("/deployments"):
+        if _may_be_partial(url):
             return self.network.fault(*_READS, "partial-list")
         return self.network.fault(*_READS)
 
@@ -151,6 +151,13 @@ class Line:
         headers = CIMultiDict({"Retry-After": wait} if wait else {})
         body = {"error": {"code": refusal.code, "message": refusal.message}}
         return Answer(refusal.status, headers, json.dumps(body).encode())
+
+
+def _may_be_partial(url: str) -> bool:
+    """Deployments, and the gateway's own lists of one unit's resources."""
+    parts = urlsplit(url)
+    filtered = parts.path.endswith(("/apis", "/backends")) and "filter=" in parts.query
+    return filtered or parts.path.endswith("/deployments")
 
 
 def _short(url: str) -> str:

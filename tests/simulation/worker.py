@@ -5,7 +5,7 @@ that runs is the app's.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -17,17 +17,17 @@ from shared.adapters.inventory import ArmInventory
 from shared.adapters.table_state import TableState
 from shared.adapters.work_queue import StorageWorkQueue
 from shared.applying import Applier
-from shared.core.desired import Rules
 from shared.core.events import read_event
 from shared.core.guard import Brake
 from shared.core.messages import read_message
-from shared.core.model import Account, Actual
+from shared.core.model import Account, Actual, Wants
 from shared.core.modes import Mode
+from shared.core.observed import Rules
 from shared.core.plan import Change
 from shared.core.resource_ids import AccountId, GatewayId
+from shared.core.rulebook import RuleBook
 from shared.core.runs import Run
 from shared.core.single_flight import Cause
-from shared.core.surfaces import SURFACES
 from shared.errors import InvalidEvent, OnboardingError
 from shared.intake import Intake
 from shared.ports import Clock, Gateway, Inventory
@@ -59,11 +59,9 @@ class Limits:
     def rules(self) -> Rules:
         return Rules(
             owner="default",
-            surfaces=tuple(SURFACES),
-            path_prefix="",
-            token_limits=True,
             mode=Mode.SYNC,
             grace=self.grace,
+            book=RuleBook(),
         )
 
 
@@ -141,16 +139,21 @@ class SeenGateway:
     inner: Gateway
     loop: SimLoop
 
-    async def actual(self, paths: Sequence[str], *, until: float) -> Actual:
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
         if run := RUN.get():
             run.looked_at = self.loop.time()
-        return await self.inner.actual(paths, until=until)
+        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def apply(self, change: Change, *, until: float) -> None:
         await self.inner.apply(change, until=until)
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         return await self.inner.owned_units(owner)
+
+    async def operations_in_use(self, *, until: float) -> int:
+        return await self.inner.operations_in_use(until=until)
 
 
 @dataclass(frozen=True, slots=True)
