@@ -1,4 +1,4 @@
-"""The whole local Azure: storage, identity, ARM, Event Grid and, in it, a function app.
+"""The whole local Azure: storage, identity, ARM, Event Grid, gateway, models and a function app.
 
 async with local_azure(Options()) as azure:
     ...  # azure.endpoints, azure.arm, azure.event_grid, azure.host
@@ -7,7 +7,7 @@ async with local_azure(Options()) as azure:
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from ssl import SSLContext
 
@@ -15,13 +15,14 @@ from sandbox import identity
 from sandbox.app_setup import OUTCOME_TOPIC, app_settings, gateway_id, subscribe
 from sandbox.arm import server
 from sandbox.arm.apim import linked
-from sandbox.arm.apim.call import ApimOptions
+from sandbox.arm.apim.call import ApimOptions, azure_gateway_url
 from sandbox.arm.apim.provider import ApimProvider
 from sandbox.arm.compose import arm_app
 from sandbox.arm.faults import Faults
 from sandbox.arm.front_door import FrontDoor
 from sandbox.arm.front_door import Options as ArmOptions
 from sandbox.arm.latency import Latency
+from sandbox.arm.provider import Context
 from sandbox.arm.recording import Recorder
 from sandbox.arm.throttle import Throttle
 from sandbox.azurite import Azurite, azurite
@@ -31,6 +32,12 @@ from sandbox.event_grid.emulator import EventGrid
 from sandbox.event_grid.events import Schema
 from sandbox.event_grid.options import Options as EventGridOptions
 from sandbox.functions_host.process import FunctionsHost, HostOptions, functions_host
+from sandbox.gateway.options import GatewayOptions
+from sandbox.gateway.server import RunningGateway, Site
+from sandbox.gateway.server import gateway as gateway_server
+from sandbox.models.endpoints import ModelEndpoints
+from sandbox.models.options import ModelOptions
+from sandbox.models.server import create_app as models_app
 from sandbox.processes import check_free, listen
 from sandbox.tls import Certificates, ensure_certificates
 from sandbox.tokens import Directory, Identity, issue_token
@@ -38,7 +45,14 @@ from sandbox.world import World
 
 ARM_AUDIENCE = "https://management.azure.com"
 _DAY_S = 24 * 3600
-PORTS = 9  # that a local Azure takes from its port base on
+PORTS = 11  # that a local Azure takes from its port base on
+
+# Whose hosts the model endpoints stand for (sandbox/models/estate.py).
+_MODEL_HOSTS = tuple(
+    f"{name}.{suffix}"
+    for name in ("openai", "services.ai", "cognitiveservices")
+    for suffix in ("azure.com", "azure.us", "azure.cn")
+)
 
 # Made up. The app is a managed identity; people and foreign clients sign in as DEVELOPER.
 APP = Identity("0a0a0a0a-0000-4000-8000-000000000001", "0b0b0b0b-0000-4000-8000-000000000001")
@@ -56,7 +70,9 @@ class Options:
     Attributes:
         app_dir: The function app to run in it; none if not given.
         app_env: Settings for the app besides the ones that the local Azure gives it.
-        gateway: Name of the gateway that the app writes to; the world's first if not given.
+        gateway: Name of the gateway that the app writes to, and that answers calls; the world's
+            first if not given.
+        gateway_options: Upstreams named here go before the world's own model endpoints.
         tls_dir: Serve ARM and the authority on https too, with certificates kept there.
         port_base: ARM takes this port and the others the ones after it; free ports by default.
     """
@@ -72,6 +88,8 @@ class Options:
     faults: Faults = field(default_factory=Faults)
     throttle: Throttle = field(default_factory=Throttle)
     apim: ApimOptions = field(default_factory=ApimOptions)
+    gateway_options: GatewayOptions = field(default_factory=GatewayOptions)
+    models: ModelOptions = field(default_factory=ModelOptions)
     event_grid: EventGridOptions = field(default_factory=EventGridOptions)
     event_schema: Schema = Schema.EVENT_GRID
     on_log: Callable[[str], None] = lambda _line: None
@@ -87,6 +105,8 @@ class LocalAzure:
     azurite: Azurite
     world: World
     gateway_id: str
+    models: ModelEndpoints
+    gateway: RunningGateway | None = None  # None: the world has none
     app: FunctionsHost | None = None
 
     @property
@@ -130,6 +150,7 @@ class _Start:
     directory: Directory
     certificates: Certificates | None
     hosts: list[FunctionsHost] = field(default_factory=list)
+    context: Context = field(default_factory=Context)
 
     async def all(self) -> LocalAzure:
         storage = await self.stack.enter_async_context(azurite(port_base=self._port(5) or None))
@@ -142,8 +163,13 @@ class _Start:
                 port=self._port(3),
             )
         )
-        arm = await self._arm(grid, authority)
         gateway = gateway_id(self.options.world, self.options.gateway)
+        models = self._model_endpoints()
+        models_url = await self.stack.enter_async_context(
+            listen(models_app(models), port=self._port(10))
+        )
+        data_plane = await self._gateway(gateway, models_url)
+        arm = await self._arm(grid, authority, data_plane)
         if self.options.app_dir is not None:
             settings = app_settings(
                 self.options.world,
@@ -167,10 +193,22 @@ class _Start:
                 "gateway": gateway,
                 "storage": storage.connection_string,
                 "outcomes": _outcomes(grid),
+                "gatewayUrl": data_plane.url if data_plane else "",
+                "models": models_url,
             },
         )
         app = self.hosts[0] if self.hosts else None
-        return LocalAzure(endpoints, arm.door, grid, storage, self.options.world, gateway, app)
+        return LocalAzure(
+            endpoints,
+            arm.door,
+            grid,
+            storage,
+            self.options.world,
+            gateway,
+            models,
+            data_plane,
+            app,
+        )
 
     def _port(self, offset: int) -> int:
         """A fixed port, or 0 for a free one."""
@@ -188,8 +226,33 @@ class _Start:
         tls = self._tls()
         return await self._identity(self._port(8), tls=tls) if tls else None
 
-    async def _arm(self, grid: EventGrid, authority: str) -> server.Serving:
+    def _model_endpoints(self) -> ModelEndpoints:
+        options, store = self.options, self.context.store
+        catalogue = options.world.catalogue()
+        return ModelEndpoints(store, self.directory, options.models, catalogue=catalogue)
+
+    async def _gateway(self, service_id: str, models_url: str) -> RunningGateway | None:
+        """It comes before ARM, which tells where it is; what it serves, it reads from the store."""
+        if not service_id:
+            return None
+        given = self.options.gateway_options
+        others = {it: models_url for it in _MODEL_HOSTS if it not in given.upstreams}
+        site = Site(self.context.store, service_id, self.directory)
+
+        def log(line: str) -> None:
+            given.on_log(line)
+            self.options.on_log(line)
+
+        options = replace(given, upstreams={**given.upstreams, **others}, on_log=log)
+        return await self.stack.enter_async_context(
+            gateway_server(site, options, port=self._port(9))
+        )
+
+    async def _arm(
+        self, grid: EventGrid, authority: str, data_plane: RunningGateway | None
+    ) -> server.Serving:
         options = self.options
+        apim = replace(options.apim, gateway_url=self._gateway_url(data_plane))
         app = arm_app(
             options.world,
             options=ArmOptions(
@@ -202,13 +265,25 @@ class _Start:
                 prepare=linked.fetched,
             ),
             extra=(
-                lambda context: ApimProvider(context, options.apim),
+                lambda context: ApimProvider(context, apim),
                 lambda context: EventGridProvider(context, grid, self._function_url),
             ),
+            context=self.context,
         )
         return await self.stack.enter_async_context(
             server.serve(app, port=self._port(0), tls=self._tls(), tls_port=self._port(1))
         )
+
+    def _gateway_url(self, data_plane: RunningGateway | None) -> Callable[[str], str]:
+        """Of the one service whose gateway runs here; the others are where Azure has them."""
+        served = gateway_id(self.options.world, self.options.gateway).rpartition("/")[2].lower()
+
+        def url(name: str) -> str:
+            if data_plane is not None and name.lower() == served:
+                return data_plane.url
+            return azure_gateway_url(name)
+
+        return url
 
     def _function_url(self, resource_id: str) -> str | None:
         """Every function app is the one local app, known once it runs."""

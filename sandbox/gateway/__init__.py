@@ -1,0 +1,1 @@
+"""The data plane of API Management: serves what the ARM emulator holds, policies included."""

@@ -1,0 +1,1 @@
+"""What each route answers, in the words of its provider."""

@@ -1,0 +1,363 @@
+"""Backends: credentials, pools, circuit breakers, retries, streams, and hosts that aren't there."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientError, web
+
+from sandbox.arm.system_data import client_id_of, principal_id_of
+from sandbox.processes import listen
+from sandbox.world import World
+from tests.sandbox.gateway.place import SERVICE, Place, a_place, an_api
+
+HOST = "contoso.openai.azure.com"
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    async with a_place() as it:
+        an_api(it)
+        yield it
+
+
+def a_backend(place: Place, name: str = "b", **more: Any) -> str:
+    url = {"url": f"https://{name}.openai.azure.com/{name}", "protocol": "http"}
+    place.put(f"backends/{name}", {**url, **more})
+    return f"<set-backend-service backend-id='{name}' />"
+
+
+def claims(token: str) -> dict[str, Any]:
+    payload = token.removeprefix("Bearer ").split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    return found
+
+
+async def test_a_backends_managed_identity_goes_over_what_the_client_sent(place: Place) -> None:
+    identity = {"managedIdentity": {"resource": "https://ai.azure.com"}}
+    to_backend = a_backend(place, credentials=identity)
+    place.policy(
+        inbound=f"<base />{to_backend}<set-header name='Authorization'><value>mine</value>"
+        "</set-header>"
+    )
+
+    await place.call("/a/x", headers={"authorization": "Bearer client"})
+
+    sent = place.upstream.last
+    (token,) = sent.headers.getall("Authorization")
+    assert (sent.host, sent.url) == ("b.openai.azure.com", "/b/x")
+    assert claims(token)["aud"] == "https://ai.azure.com"
+    assert claims(token)["oid"] == principal_id_of(SERVICE)
+
+
+async def test_a_backends_other_credentials_hold_named_values(place: Place) -> None:
+    place.put("namedValues/k", {"displayName": "k", "value": "secret", "secret": True})
+    credentials = {
+        "header": {"api-key": ["{{k}}"]},
+        "query": {"code": ["{{k}}!"]},
+        "authorization": {"scheme": "Basic", "parameter": "{{k}}"},
+    }
+    place.policy(inbound=f"<base />{a_backend(place, credentials=credentials)}")
+
+    await place.call("/a/x?code=mine", headers={"api-key": "mine"})
+
+    sent = place.upstream.last
+    assert sent.headers.getall("api-key") == ["secret"]
+    assert sent.headers["Authorization"] == "Basic secret"
+    assert sent.url == "/b/x?code=secret%21"
+
+
+async def test_a_backend_with_the_very_url_is_used_unasked(place: Place) -> None:
+    credentials = {"header": {"X-Key": ["k"]}}
+    url = {"url": f"https://{HOST}/base", "protocol": "http"}
+    place.put("backends/same", {**url, "credentials": credentials})
+
+    await place.call("/a/x")
+
+    assert place.upstream.last.headers["X-Key"] == "k"
+
+
+async def test_a_base_url_does_not_replace_a_backend(place: Place) -> None:
+    to_backend = a_backend(place)
+    other = "<set-backend-service base-url='https://other.openai.azure.com' />"
+    place.policy(inbound=f"<base />{to_backend}{other}")
+
+    await place.call("/a/x")
+
+    assert place.upstream.last.host == "b.openai.azure.com"
+
+
+IDENTITIES = {"system": "", "user": "caller"}
+
+
+@pytest.mark.parametrize(("kind", "client"), IDENTITIES.items())
+async def test_a_policy_gets_a_token_of_the_identity_that_it_names(kind: str, client: str) -> None:
+    gateway = {"name": "apim", "sku": "StandardV2", "userAssignedIdentities": ["caller"]}
+    assigned = (
+        f"{SERVICE.partition('/providers/')[0]}"
+        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/caller"
+    )
+    client_id = f"client-id='{client_id_of(assigned)}'" if client else ""
+    async with a_place(World.model_validate({"accounts": [], "gateways": [gateway]})) as place:
+        an_api(place)
+        policy = "<authentication-managed-identity resource='https://ml.azure.com/' "
+        place.policy(
+            inbound=f"<base />{policy}{client_id} />{policy}{client_id} "
+            "output-token-variable-name='t' /><set-header name='X-Token'><value>"
+            '@((string)context.Variables["t"])</value></set-header>'
+        )
+
+        await place.call("/a/x", headers={"Authorization": "Bearer client"})
+
+        sent = place.upstream.last.headers
+        wanted = principal_id_of(SERVICE if kind == "system" else assigned)
+        for token in (sent["Authorization"], sent["X-Token"]):
+            assert (claims(token)["oid"], claims(token)["aud"]) == (wanted, "https://ml.azure.com/")
+
+
+async def test_an_identity_that_the_service_lacks_fails_unless_ignored(place: Place) -> None:
+    policy = "<authentication-managed-identity resource='r' client-id='nope' ignore-error='{}' />"
+    place.policy(inbound=f"<base />{policy.format('false')}")
+    failed = await place.call("/a/x")
+    place.policy(inbound=f"<base />{policy.format('true')}")
+    ignored = await place.call("/a/x")
+
+    assert "The service has no identity with client id 'nope'" in failed.error
+    assert ignored.status == 200
+
+
+@pytest.mark.parametrize("url", ["https://example.com", "https://evilopenai.azure.com.example"])
+async def test_hosts_of_the_world_are_never_called(place: Place, url: str) -> None:
+    place.policy(inbound=f"<base /><set-backend-service base-url='{url}' />")
+
+    reached = await place.call("/a/x")
+
+    assert reached.status == 500
+    assert reached.error.startswith(f"forward-request: The backend can't be reached: {url}/x")
+
+
+async def test_a_backend_that_is_down_or_slow_is_no_connection(place: Place) -> None:
+    async with listen(web.Application()) as gone:
+        pass
+    place.policy(inbound=f"<base /><set-backend-service base-url='{gone}' />")
+    down = await place.call("/a/x")
+
+    async def never(_http: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = web.Application()
+    app.router.add_get("/x", never)
+    async with listen(app) as slow:
+        place.policy(
+            inbound=f"<base /><set-backend-service base-url='{slow}' />",
+            backend="<forward-request timeout-ms='50' />",
+        )
+        late = await place.call("/a/x")
+
+    assert [it.status for it in (down, late)] == [500, 500]
+    assert "TimeoutError" in late.error
+
+
+_BREAKER = {
+    "rules": [
+        {
+            "name": "r",
+            "failureCondition": {
+                "count": 2,
+                "interval": "PT1M",
+                "statusCodeRanges": [{"min": 429, "max": 429}],
+            },
+            "tripDuration": "PT30S",
+            "acceptRetryAfter": True,
+        }
+    ]
+}
+
+
+async def test_a_circuit_breaker_trips_and_closes_again(place: Place) -> None:
+    place.policy(inbound=f"<base />{a_backend(place, circuitBreaker=_BREAKER)}")
+    place.upstream.answer = lambda _seen: web.Response(status=429)
+
+    found = [await place.call("/a/x") for _ in range(4)]
+    assert [it.status for it in found] == [429, 429, 503, 503]
+    assert found[3].reason == "Backend 'b' is temporarily unavailable"
+    assert len(place.upstream.seen) == 2
+    place.clock.now += 30
+    place.upstream.answer = lambda _seen: None
+    assert (await place.call("/a/x")).status == 200
+
+
+async def test_a_circuit_breaker_may_accept_retry_after(place: Place) -> None:
+    place.policy(inbound=f"<base />{a_backend(place, circuitBreaker=_BREAKER)}")
+    headers = {"Retry-After": "300"}
+    place.upstream.answer = lambda _seen: web.Response(status=429, headers=headers)
+
+    for _ in range(2):
+        await place.call("/a/x")
+    place.clock.now += 299
+    assert (await place.call("/a/x")).status == 503
+    place.clock.now += 1
+    assert (await place.call("/a/x")).status == 429
+
+
+def a_pool(place: Place, *members: tuple[str, int, int]) -> str:
+    for name, _priority, _weight in members:
+        a_backend(place, name, circuitBreaker=_BREAKER)
+    services = [
+        {"id": f"/backends/{name}", "priority": priority, "weight": weight}
+        for name, priority, weight in members
+    ]
+    place.put("backends/pool", {"type": "Pool", "pool": {"services": services}})
+    return "<set-backend-service backend-id='pool' />"
+
+
+def asked(place: Place) -> str:
+    return "".join(it.host[0] for it in place.upstream.seen)
+
+
+async def test_a_pool_goes_by_priority_and_weight(place: Place) -> None:
+    place.policy(inbound=f"<base />{a_pool(place, ('x', 1, 3), ('y', 1, 1), ('z', 2, 1))}")
+
+    for _ in range(8):
+        await place.call("/a/x")
+
+    assert (asked(place).count("x"), asked(place).count("y")) == (6, 2)
+
+
+async def test_the_next_priority_is_for_when_all_breakers_are_open(place: Place) -> None:
+    place.policy(inbound=f"<base />{a_pool(place, ('x', 1, 1), ('y', 2, 1))}")
+    place.upstream.answer = lambda it: web.Response(status=429) if it.host[0] == "x" else None
+
+    found = [(await place.call("/a/x")).status for _ in range(3)]
+    assert (found, asked(place)) == ([429, 429, 200], "xxy")
+    place.upstream.answer = lambda _seen: web.Response(status=429)
+    last = [await place.call("/a/x") for _ in range(3)][-1]
+    assert (last.status, last.reason) == (503, "Backend pool 'pool' is temporarily unavailable")
+
+
+_RETRY = (
+    "<retry condition='@(context.Response.StatusCode == 429)' count='{count}' interval='{interval}'"
+    " first-fast-retry='{fast}'>{before}<forward-request buffer-request-body='{buffer}' /></retry>"
+)
+
+
+async def test_a_retry_goes_on_to_the_next_member(place: Place) -> None:
+    pool = a_pool(place, ("x", 1, 1), ("y", 1, 1))
+    place.policy(
+        backend=_RETRY.format(count=1, interval=0, fast="true", buffer="true", before=pool)
+    )
+    place.upstream.answer = lambda it: web.Response(status=429) if it.host[0] == "x" else None
+
+    reached = await place.call("/a/x", "POST", json={"a": 1})
+
+    assert (reached.status, asked(place)) == (200, "xy")
+    assert [it.json for it in place.upstream.seen] == [{"a": 1}] * 2
+
+
+async def test_a_retry_ends_with_its_count_and_waits_between(place: Place) -> None:
+    place.policy(backend=_RETRY.format(count=3, interval=5, fast="true", buffer="true", before=""))
+    place.upstream.answer = lambda _seen: web.Response(status=429)
+
+    reached = await place.call("/a/x")
+
+    assert (reached.status, len(place.upstream.seen), place.clock.slept) == (429, 4, [5, 5])
+
+
+async def test_a_body_can_be_sent_twice_only_if_it_was_buffered(place: Place) -> None:
+    place.policy(backend=_RETRY.format(count=1, interval=0, fast="true", buffer="false", before=""))
+    place.upstream.answer = lambda _seen: web.Response(status=429)
+
+    reached = await place.call("/a/x", "POST", json={"a": 1})
+
+    assert "A second attempt needs buffer-request-body" in reached.error
+
+
+async def test_a_stream_is_passed_on_while_it_comes(place: Place) -> None:
+    more = asyncio.Event()
+
+    async def stream(http: web.Request) -> web.StreamResponse:
+        out = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await out.prepare(http)
+        await out.write(b"data: 1\n\n")
+        await more.wait()
+        await out.write(b"data: 2\n\n")
+        return out
+
+    app = web.Application()
+    app.router.add_get("/x", stream)
+    async with listen(app) as url:
+        place.policy(
+            inbound=f"<base /><set-backend-service base-url='{url}' /><llm-token-limit "
+            "counter-key='k' tokens-per-minute='9' estimate-prompt-tokens='false' />"
+        )
+        async with place.session.get(f"{place.url}/a/x") as answer:
+            first = await answer.content.readany()
+            more.set()
+            rest = await answer.content.read()
+
+    assert (first, rest) == (b"data: 1\n\n", b"data: 2\n\n")
+
+
+async def test_a_client_that_leaves_takes_its_backend_call_along(place: Place) -> None:
+    left = asyncio.Event()
+
+    async def stream(http: web.Request) -> web.StreamResponse:
+        out = web.StreamResponse()
+        await out.prepare(http)
+        try:
+            while True:
+                await out.write(b"x" * 1000)
+                await asyncio.sleep(0.01)
+        finally:
+            left.set()
+
+    app = web.Application()
+    app.router.add_get("/x", stream)
+    async with listen(app) as url:
+        place.policy(inbound=f"<base /><set-backend-service base-url='{url}' />")
+        async with place.session.get(f"{place.url}/a/x") as answer:
+            await answer.content.readany()
+        async with asyncio.timeout(5):
+            await left.wait()
+
+
+async def test_compressed_answers_arrive_readable(place: Place) -> None:
+    def compressed(_seen: object) -> web.Response:
+        answer = web.json_response({"a": "b" * 500})
+        answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+    place.upstream.answer = compressed
+    place.policy(outbound="<base /><set-body>@((string)context.Response.Body.As<JObject>(true)"
+                          '["a"])</set-body>')  # fmt: skip
+
+    assert (await place.call("/a/x")).body == b"b" * 500
+
+
+async def test_an_answer_that_breaks_off_breaks_off_for_the_client(place: Place) -> None:
+    async def cut(http: web.Request) -> web.StreamResponse:
+        out = web.StreamResponse()
+        await out.prepare(http)
+        await out.write(b"half")
+        assert http.transport is not None
+        http.transport.abort()
+        return out
+
+    app = web.Application()
+    app.router.add_get("/x", cut)
+    async with listen(app) as url:
+        place.policy(inbound=f"<base /><set-backend-service base-url='{url}' />")
+        with pytest.raises(ClientError):
+            await place.call("/a/x")
+        place.policy(
+            inbound=f"<base /><set-backend-service base-url='{url}' />",
+            outbound="<set-body>@(context.Response.Body.As<string>(true))</set-body>",
+        )
+        read = await place.call("/a/x")
+
+    assert (read.status, place.log[0][:32]) == (500, "gateway: the backend broke off: ")
+    assert read.error.startswith("forward-request: ")
