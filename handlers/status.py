@@ -2,7 +2,10 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
+from typing import Any
 
 import azure.functions as func
 
@@ -54,4 +57,15 @@ async def deployments(req: func.HttpRequest) -> func.HttpResponse:
     if state := req.params.get("state"):
         found = [item for item in found if item["state"] == state]
     found.sort(key=lambda item: (item["account"], item["name"]))
-    return json_response({"count": dict(counts), "deployments": found})
+    return json_response(
+        {"count": dict(counts), "time_to_verified": _spread(found), "deployments": found}
+    )
+
+
+def _spread(found: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:
+    """Seconds from the event that told of a deployment to its first good answer."""
+    known = (it["seconds_to_verified"] for it in found)
+    seconds = sorted(it for it in known if it is not None)
+    ranks = {"p50": 0.5, "p95": 0.95}
+    at = {name: seconds[ceil(rank * len(seconds)) - 1] for name, rank in ranks.items() if seconds}
+    return {"count": len(seconds), **dict.fromkeys(ranks), **at}

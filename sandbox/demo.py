@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 import aiohttp
 from rich.console import Console
 
-from sandbox import demo_world
+from sandbox import demo_calls, demo_world
 from sandbox.arm.latency import Latency
 from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
 from sandbox.contracts import Json
+from sandbox.demo_calls import Clients, ClientsFailedError, Outcome, clients
 from sandbox.demo_tables import gateway_table, roles_of, standing, state_table
 from sandbox.demo_timeline import Timeline
-from sandbox.demo_world import ACCOUNTS, DELETED, RESIZED, RULES
+from sandbox.demo_world import ACCOUNTS, DELETED, PRODUCT, RESIZED, RULES
 from sandbox.local_azure import LocalAzure, Options, local_azure
 from sandbox.world import SUBSCRIPTION, World, WorldGateway
 
@@ -41,10 +42,11 @@ async def run(root: Path, *, console: Console | None = None, latency: Latency = 
     timeline = Timeline(console or _console())
     try:
         with TemporaryDirectory() as folder, timeline.waiting("starting a local Azure"):
-            async with local_azure(_options(root, Path(folder), timeline, latency)) as azure:
-                timeline.say("azure", "storage, identity, ARM, Event Grid and the app are up")
-                await _tell(azure, timeline)
-    except DemoFailedError as exc:
+            options = _options(root, Path(folder), timeline, latency)
+            async with clients() as callers, local_azure(options) as azure:
+                timeline.say("azure", "storage, identity, ARM, gateway, models and the app are up")
+                await _tell(azure, timeline, callers)
+    except (DemoFailedError, ClientsFailedError) as exc:
         timeline.console.print(f"demo failed: {exc}", style="bold red", markup=False)
         return 1
     return 0
@@ -69,7 +71,7 @@ def _options(root: Path, folder: Path, timeline: Timeline, latency: Latency) -> 
     )
 
 
-async def _tell(azure: LocalAzure, timeline: Timeline) -> None:
+async def _tell(azure: LocalAzure, timeline: Timeline, callers: Clients) -> None:
     key = {"x-functions-key": azure.host.ready.host_key}
     async with (
         arm_client(azure.endpoints.arm, azure.token()) as arm,
@@ -81,7 +83,8 @@ async def _tell(azure: LocalAzure, timeline: Timeline) -> None:
         await story.resize()
         await story.delete()
         await story.reimport()
-        await story.check()
+        outcomes = await story.call(callers)
+        await story.check(outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,15 @@ class _Story:
                 names.add(f"{account}/{deploy.name}")
 
         async def decided() -> bool:
-            found = await self._deployments()
-            return {_name(it) for it in found if it["state"] != "seen"} == names
+            found = (await self._known())["deployments"]
+            open_ = ("seen", "applied")
+            return {_name(it) for it in found if it["state"] not in open_} == names
 
-        await self._until("every deployment to be decided on", decided)
+        await self._until("every deployment to answer, or to be refused", decided)
 
     async def say_what_is_parked(self) -> None:
         self._you("GET /api/deployments?state=quarantined")
-        for it in await self._deployments(state="quarantined"):
+        for it in (await self._known(state="quarantined"))["deployments"]:
             self.timeline.say("app", f"{_name(it)}: {it['reason']}", style="yellow")
 
     async def resize(self) -> None:
@@ -156,9 +160,33 @@ class _Story:
         count = len(run["units"])
         self.timeline.say("app", f"{count} accounts looked at, nothing to write", style="green")
 
-    async def check(self) -> None:
+    async def call(self, callers: Clients) -> list[Outcome]:
+        """Have the models called as people do, with a subscription's key and the usual SDKs."""
+        self._you(f"subscribe to the product {PRODUCT} of the gateway")
+        key = await self._subscribe()
+        outcomes = []
+        self.timeline.wait("waiting for answers")
+        async for call, outcome in callers.call(self.azure.endpoints.extra["gatewayUrl"], key):
+            self._you(f"call {call.account}/{call.deployment} with {call.client}")
+            style = "magenta" if outcome.status == 200 else "yellow"
+            self.timeline.say("gateway", outcome.told(), style=style)
+            outcomes.append(outcome)
+        return outcomes
+
+    async def _subscribe(self) -> str:
+        """The key of a new subscription, which is for the client alone."""
+        path = f"{self.azure.gateway_id}/subscriptions/demo"
+        body = {"properties": {"displayName": "demo", "scope": f"/products/{PRODUCT}"}}
+        await self.arm.put(path, body, version=GATEWAY_VERSION)
+        url = f"{self.arm.base_url}{path}/listSecrets?api-version={GATEWAY_VERSION}"
+        async with self.arm.session.post(url) as response:
+            if response.status != 200:
+                raise DemoFailedError(f"listSecrets: {response.status}")
+            return str((await response.json())["primaryKey"])
+
+    async def check(self, outcomes: Sequence[Outcome]) -> None:
         """Show what stands, and hold it to what should."""
-        deployments = await self._deployments()
+        known = await self._known()
         found = await standing(self.arm, self.azure.gateway_id)
         service = await self.arm.get(self.azure.gateway_id, version=GATEWAY_VERSION) or {}
         roles = {
@@ -167,14 +195,17 @@ class _Story:
             )
             for name in ACCOUNTS
         }
-        tables = (gateway_table(found, roles), state_table(deployments))
+        tables = (gateway_table(found, roles), state_table(known))
         self.timeline.console.print("", tables[0], "", tables[1], "", sep="\n")
-        problems = demo_world.problems(
-            {it.path: it for it in found}, roles, dict(map(_state, deployments))
-        )
+        apis = {it.path: it for it in found}
+        problems = [
+            *demo_world.problems(apis, roles, dict(map(_state, known["deployments"]))),
+            *demo_world.unmeasured(known),
+            *demo_calls.problems(outcomes),
+        ]
         if problems:
             raise DemoFailedError("\n  ".join(["", *problems]))
-        self.timeline.say("demo", "everything that should stand does", style="bold green")
+        self.timeline.say("demo", "all that should stand does, and answers", style="bold green")
 
     def _gateway(self, what: str) -> None:
         self.timeline.say("gateway", what, style="magenta")
@@ -182,12 +213,13 @@ class _Story:
     def _you(self, what: str) -> None:
         self.timeline.say("you", what, style="bold")
 
-    async def _deployments(self, **query: str) -> list[Json]:
+    async def _known(self, **query: str) -> Json:
+        """What the app knows."""
         async with self.app.get("/api/deployments", params=query) as response:
-            answer = await response.json()
+            answer: Json = await response.json()
         if response.status != 200:
             raise DemoFailedError(f"GET /api/deployments: {response.status} {answer}")
-        return sorted(answer["deployments"], key=_name)
+        return {**answer, "deployments": sorted(answer["deployments"], key=_name)}
 
     async def _is_served(self, name: str, tokens: int | None) -> bool:
         """Whether every API that serves the deployment has this limit; None: no API serves it."""

@@ -160,13 +160,26 @@ def _limits(api: Standing) -> str:
     return "\n".join(f"{name:<{width}} {what:>8}" for name, what in rows)
 
 
-def state_table(deployments: Sequence[Json]) -> Table:
-    table = _table("In the state table", "deployment\nmodel", "kind\ncapacity", "state", "reason")
-    for it in deployments:
+def state_table(known: Json) -> Table:
+    """What GET /api/deployments answers, and how long it took from event to first answer."""
+    table = _table(
+        "In the state table", "deployment\nmodel", "kind\nstate", "first answer\nafter", "reason"
+    )
+    for it in known["deployments"]:
         table.add_row(
             f"{it['account'].rpartition('/')[2]}/{it['name']}\n{it['model_name']}",
-            f"{it['kind']}\n{it['capacity']}",
-            it["state"],
+            f"{it['kind']}\n{it['state']}",
+            _seconds(it["seconds_to_verified"]),
             "\n".join(it["reason"].split("; ")),
         )
+    time, reasons = known["time_to_verified"], [it["reason"] for it in known["deployments"]]
+    near = sum("up to the gateway only" in it for it in reasons)
+    table.caption = (
+        f"From event to first answer: p50 {_seconds(time['p50'])}, p95 {_seconds(time['p95'])}, "
+        f"of {time['count']} deployments, {near} of them asked up to the gateway only"
+    )
     return table
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"

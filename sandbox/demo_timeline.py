@@ -75,6 +75,15 @@ def _change(timeline: Timeline, entry: Json) -> None:
         timeline.say("  write", f"{entry['action']} {_shown(entry['path'])}")
 
 
+def _verified(timeline: Timeline, entry: Json) -> None:
+    what = f"{_unit(entry)}/{entry['deployment']} verified: {entry['answers']}"
+    timeline.say("gateway", what, style="magenta")
+
+
+def _not_verified(timeline: Timeline, entry: Json) -> None:
+    timeline.say("app", f"{_unit(entry)}/{entry['deployment']}: {entry['detail']}", style="yellow")
+
+
 def _run(timeline: Timeline, entry: Json) -> None:
     updates = timeline.updates.pop(_unit(entry), Counter())
     words = [
@@ -98,5 +107,7 @@ def _shown(path: str) -> str:
 _TOLD: Mapping[str, Callable[[Timeline, Json], None]] = {
     "event accepted": _event,
     "change applied": _change,
+    "deployment verified": _verified,
+    "deployment not verified": _not_verified,
     "run ended": _run,
 }

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.contracts import Json
 from sandbox.demo_tables import Standing
 
+PRODUCT = "ai-models"
 RULES = """\
 defaults:
   products: [{id: ai-models, create: true, display_name: AI models}]
@@ -62,7 +63,7 @@ ACCOUNTS: Mapping[str, tuple[str, Sequence[Deploy]]] = {
     "northwind": (
         "OpenAI",
         (
-            Deploy("gpt-4o-mini", "gpt-4o-mini", "2024-07-18", 20, tags={"env": "dev"}),
+            Deploy("gpt-4o-mini", "gpt-4o-mini", "2024-07-18", 1, tags={"env": "dev"}),
             Deploy("voice", "gpt-realtime", "2025-08-28", 5),
             Deploy("trial", "gpt-4o", "2024-11-20", 1),
         ),
@@ -77,30 +78,33 @@ EXPECTED: Mapping[str, Mapping[str, int]] = {
     "contoso/openai": {"gpt-4o": 40_000, "image": 0, "vectors": 50_000},
     "contoso/openai/v1": {"deepseek": 20_000, "gpt-4o": 40_000, "image": 0, "vectors": 50_000},
     "contoso/providers/cohere": {"rerank": 0},
-    "northwind/openai": {"gpt-4o-mini": 10_000},
+    "northwind/openai": {"gpt-4o-mini": 500},
     "northwind/openai/realtime": {"voice": 0},
-    "northwind/openai/v1": {"gpt-4o-mini": 10_000},
+    "northwind/openai/v1": {"gpt-4o-mini": 500},
     "northwind/openai/v1/realtime": {"voice": 0},
 }
 GONE: Mapping[str, Sequence[str]] = {
     path: ["trial"] if path in ("northwind/openai", "northwind/openai/v1") else []
     for path in EXPECTED
 }
-PRODUCTS: Mapping[str, Sequence[str]] = {path: ["ai-models"] for path in EXPECTED}
+PRODUCTS: Mapping[str, Sequence[str]] = {path: [PRODUCT] for path in EXPECTED}
 ROLES: Mapping[str, Sequence[str]] = {account: ["Cognitive Services User"] for account in ACCOUNTS}
 
 _UNCHECKED = "no content safety: the gateway has no backend content-safety"
 STATES: Mapping[str, str] = {
-    "contoso/claude": "applied: onboarded",
-    "contoso/deepseek": f"applied: onboarded; {_UNCHECKED}",
-    "contoso/gpt-4o": f"applied: onboarded; {_UNCHECKED}",
-    "contoso/image": "applied: onboarded; no token limit: image is not counted in tokens",
+    "contoso/claude": "verified: onboarded",
+    "contoso/deepseek": f"verified: onboarded; {_UNCHECKED}",
+    "contoso/gpt-4o": f"verified: onboarded; {_UNCHECKED}",
+    "contoso/image": (
+        "verified: onboarded; no token limit: image is not counted in tokens; "
+        "verified up to the gateway only: a call would cost too much"
+    ),
     "contoso/novelty": ("quarantined: no enabled surface serves Fabrikam novelty-1 (kind unknown)"),
-    "contoso/rerank": "applied: onboarded; no token limit: rerank is not counted in tokens",
-    "contoso/vectors": "applied: onboarded",
-    "northwind/gpt-4o-mini": f"applied: onboarded; {_UNCHECKED}",
+    "contoso/rerank": "verified: onboarded; no token limit: rerank is not counted in tokens",
+    "contoso/vectors": "verified: onboarded",
+    "northwind/gpt-4o-mini": f"verified: onboarded; {_UNCHECKED}",
     "northwind/trial": "retiring: ARM no longer has it; answers 410",
-    "northwind/voice": "applied: onboarded; no token limit: realtime is not counted in tokens",
+    "northwind/voice": "verified: onboarded; no token limit: realtime is not counted in tokens",
 }
 
 
@@ -124,6 +128,21 @@ def problems(
         *_differences("deployment", STATES, states),
         *(f"{path} leads nowhere" for path, it in apis.items() if not (it.backend and it.identity)),
     ]
+
+
+def unmeasured(known: Json) -> list[str]:
+    """Of whom it is not known how long the first answer took, though there was one.
+
+    Args:
+        known: What GET /api/deployments answers.
+    """
+    answered = {
+        f"{it['account'].rpartition('/')[2]}/{it['name']}"
+        for it in known["deployments"]
+        if it["seconds_to_verified"] is not None
+    }
+    expected = {name for name, said in STATES.items() if not said.startswith("quarantined")}
+    return [f"deployment {name}: no first answer" for name in sorted(expected - answered)]
 
 
 def _differences(what: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a person reads when the local Azure is up: where it is and what to try next."""
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,14 @@ Try it, in another shell:
 
   # its APIs in API Management, a second later
   curl -s "$ARM$GATEWAY/apis?api-version=2024-05-01" -H "Authorization: Bearer $TOKEN" | python3 -m json.tool
+
+  # a key of the gateway, and openai's client with it, as soon as the deployment is verified
+  export GATEWAY_KEY=$(curl -s -d "" "$ARM$GATEWAY/subscriptions/master/listSecrets?api-version=2024-05-01" \\
+    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" | python3 -c 'import json, sys; print(json.load(sys.stdin)["primaryKey"])')
+  {python} -c '
+import openai, os
+client = openai.OpenAI(base_url=os.environ["GATEWAY_URL"] + "/contoso/openai/v1", api_key=os.environ["GATEWAY_KEY"])
+print(client.chat.completions.create(model="gpt-4o", messages=[{{"role": "user", "content": "hello"}}]).choices[0].message.content)'
 
   # what the app knows, and a look at everything again
   curl -s "$FUNCTIONS/api/deployments" -H "x-functions-key: $KEY" | python3 -m json.tool
@@ -45,12 +54,14 @@ def welcome(azure: LocalAzure, file: Path | None) -> str:
         ("blobs", points.blob),
         ("queues", points.queue),
         ("tables", points.table),
-        ("gateway", azure.gateway_id),
+        ("models", points.extra["models"]),
+        ("gateway", points.extra["gatewayUrl"]),
+        ("gateway id", azure.gateway_id),
     ]
     lines = [f"  {name:11} {value}" for name, value in rows if value]
     text = "\n".join(["A local Azure is up. Ctrl-C ends it.", "", *lines])
     if file is not None and azure.app is not None:
-        text += "\n" + _TRY.format(env=file)
+        text += "\n" + _TRY.format(env=file, python=shlex.quote(sys.executable))
     return text
 
 
@@ -65,6 +76,7 @@ def env_file(path: Path | None, azure: LocalAzure) -> Iterator[None]:
         "ARM": points.arm,
         "FUNCTIONS": points.functions,
         "GATEWAY": azure.gateway_id,
+        "GATEWAY_URL": points.extra["gatewayUrl"],
         "GROUP": azure.gateway_id.partition("/providers/")[0],
         "KEY": points.extra.get("functionKey", ""),
         "MASTER_KEY": points.extra.get("masterKey", ""),

@@ -4,6 +4,7 @@ OnboardingError
     RetryableError      the same call may succeed later
         StaleRead       somebody wrote after we read: read again, then decide again
         Unavailable     the outside is busy, throttled or down
+            Denied          a role is missing, or has not spread yet
     TerminalError       the same call will fail again until somebody changes something
         ConfigError     the app's own settings
         GuardRefused    an unsafe plan
@@ -36,6 +37,10 @@ class StaleRead(RetryableError):
 
 class Unavailable(RetryableError):
     """Busy, throttled, timed out or down."""
+
+
+class Denied(Unavailable):
+    """A role is missing, or has not spread yet; ARM does not say which."""
 
 
 class TerminalError(OnboardingError):

@@ -1,11 +1,13 @@
 """What the reconciler and the handlers need of the outside; the adapters fill these in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.core.model import Account, Actual, Json, Wants
 from shared.core.plan import Change
+from shared.core.probes import Probe
+from shared.core.proofs import Answer
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run
 from shared.core.single_flight import Cause, Claim, Ending
@@ -60,6 +62,17 @@ class Gateway(Protocol):
         """How many API operations of the tier's quota are taken, counted lately."""
 
 
+class GatewayCalls(Protocol):
+    """Calls through the gateway, as its clients make them."""
+
+    async def ask(self, probe: Probe, *, until: float) -> Answer:
+        """Send *probe* once; no answer is an answer too, of status 0.
+
+        Raises:
+            OnboardingError: the gateway could not even be asked.
+        """
+
+
 class StateStore(Protocol):
     """The unit rows that drive single flight, and the ledger of runs and deployments."""
 
@@ -88,6 +101,9 @@ class StateStore(Protocol):
 
     async def record_deployments(self, run: Run) -> None:
         """Write what became of the unit's deployments, where that changed."""
+
+    async def proofs(self, unit: AccountId) -> Mapping[str, str]:
+        """Fingerprints of what was proven of the unit's deployments, by lower-cased name."""
 
 
 class History(Protocol):

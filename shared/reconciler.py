@@ -11,13 +11,14 @@ from shared import logs
 from shared.applying import Applier
 from shared.core import rejections
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.desired import desired
+from shared.core.desired import Desired, desired
 from shared.core.guard import Brake, check_removals, guard
 from shared.core.model import Service
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.observed import Observed, Rules
 from shared.core.plan import WRITES, Change, make_plan
+from shared.core.proofs import with_proofs
 from shared.core.quota import added_operations, over_quota
 from shared.core.resource_ids import AccountId
 from shared.core.rulebook import wants
@@ -26,13 +27,16 @@ from shared.core.seen import inventory_fingerprint, missing
 from shared.core.single_flight import Claim, Ending
 from shared.core.standing import read_standing, served_names
 from shared.core.stands import made_anew, what_stands
+from shared.core.states import Verdict
 from shared.errors import Held, RetryableError, TerminalError
 from shared.ports import Clock, Gateway, Inventory, Outcomes, StateStore, WorkQueue
+from shared.proving import Prover
 
 logger = logging.getLogger(__name__)
 
 _READS = 3  # how often one run starts over when somebody else wrote, before it leaves it for later
 _LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
+_PROOFS = 8  # looks at what does not answer yet, about half an hour; then the sweep's are enough
 _BACKOFF = timedelta(seconds=15), timedelta(minutes=15)  # first, longest
 _LONGEST_WAIT = timedelta(hours=1)  # whatever was asked for: the sweep would look anyway
 _SOON = timedelta(seconds=1)  # past the moment, for clocks tick in seconds
@@ -50,6 +54,7 @@ class Reconciler:
     rules: Rules
     brake: Brake
     run_deadline: timedelta
+    prover: Prover | None = None  # None: nobody wants proof
 
     async def reconcile(self, unit: AccountId) -> Run | None:
         """Make the gateway hold what *unit* needs; None if nothing is to be done, or not by us."""
@@ -66,6 +71,7 @@ class Reconciler:
             RunStatus.RUNNING,
             started=self.clock.now(),
             rejections=claim.rejections,
+            written={it.name: it.at for it in claim.expected if it.at},
         )
         with logs.log_context(run=run.ids[0], unit=unit.arm_id):
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
@@ -103,13 +109,17 @@ class Reconciler:
         unseen = missing(account, claim.expected_names) if patient else ()
         status = run_status(changes, wanted.verdicts if patient else ())
         status = RunStatus.WAITING if unseen else status
+        verdicts, unproven = await self._proven(unit, wanted, changes, until)
+        if unproven and status is RunStatus.SUCCEEDED:
+            is_early = claim.attempts < _PROOFS
+            status = RunStatus.WAITING if is_early else RunStatus.INCOMPLETE
         done = status is RunStatus.SUCCEEDED
         written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
         return replace(
             run,
             status=status,
             changes=(*written, *changes),
-            verdicts=after_changes(wanted.verdicts, changes),
+            verdicts=verdicts,
             notes=(*wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
             wait=max((item.wait for item in changes if item.wait), default=None),
             mode=wanted.mode.value,
@@ -117,6 +127,21 @@ class Reconciler:
             stands=what_stands(actual.resources, changes),
             rejections=rejections.after(changes, claim.rejections, refused, now),
         )
+
+    async def _proven(
+        self,
+        unit: AccountId,
+        wanted: Desired,
+        changes: tuple[AppliedChange, ...],
+        until: float,
+    ) -> tuple[tuple[Verdict, ...], bool]:
+        """The verdicts in the end, and whether one is still to be proven by a call."""
+        verdicts = after_changes(wanted.verdicts, changes)
+        is_stale = any(item.status is ChangeStatus.STALE for item in changes)
+        if self.prover is None or is_stale or wanted.mode is Mode.OBSERVE:
+            return verdicts, False
+        proofs = await self.prover.prove(unit, verdicts, wanted.probes, until=until)
+        return with_proofs(verdicts, proofs)
 
     async def _no_room(
         self, plan: tuple[Change, ...], service: Service, until: float

@@ -115,6 +115,18 @@ class Settings(BaseModel):
     max_removal_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50, description="The same as a share of those served, from five served on"
     )
+    verify: bool = Field(
+        default=True,
+        description="Send each onboarded deployment one small request through the gateway; it "
+        "counts as verified when that was answered",
+    )
+    verify_subscription: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$")] = Field(
+        default="model-onramp-verify",
+        description="Name of the gateway subscription that this uses; made if there is none",
+    )
+    verify_scope: Annotated[
+        str, Field(pattern=r"^/(apis|products/[A-Za-z0-9][A-Za-z0-9-]{0,79})$")
+    ] = Field(default="/apis", description="Scope of that subscription: all APIs, or a product's")
     arm_endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
         default="https://management.azure.com", description="Azure Resource Manager"
     )

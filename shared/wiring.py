@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.intake import Intake
-from shared.ports import Gateway, History, Inventory, Outcomes, StateStore, WorkQueue
+from shared.ports import Clock, Gateway, History, Inventory, Outcomes, StateStore, WorkQueue
 from shared.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from shared.adapters.arm import Arm
     from shared.adapters.table_state import TableState
     from shared.core.observed import Rules
+    from shared.proving import Prover
     from shared.reconciler import Reconciler
 
 
@@ -94,6 +96,7 @@ def app() -> App:
         rules=rules(),
         brake=Brake(its.max_removals, its.max_removal_percent),
         run_deadline=timedelta(seconds=its.run_deadline_s),
+        prover=_prover(its, arm, clock),
     )
     return App(its, reconciler, inventory, gateway, _state(), _state(), intake())
 
@@ -132,6 +135,18 @@ def rules() -> "Rules":
         grace=timedelta(hours=its.grace_hours),
         book=read_rules_file(its.rules_path),
     )
+
+
+def _prover(its: Settings, arm: "Arm", clock: Clock) -> "Prover | None":
+    from shared.adapters.gateway_calls import ApimCalls
+    from shared.proving import Prover
+
+    if not its.verify:
+        return None
+    calls = ApimCalls(
+        arm, its.gateway_id, subscription=its.verify_subscription, scope=its.verify_scope
+    )
+    return Prover(calls, _state(), clock)
 
 
 def _outcomes(its: Settings) -> Outcomes:

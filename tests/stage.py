@@ -20,6 +20,7 @@ from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_cli
 from sandbox.contracts import Json
 from sandbox.demo_tables import Standing, standing
 from sandbox.local_azure import APP, LocalAzure, Options, local_azure
+from sandbox.models.journal import Called
 from sandbox.world import SUBSCRIPTION
 from shared.adapters.table_state import DEPLOYMENTS, RUNS, UNITS, TableState
 from shared.core.messages import QUEUE
@@ -29,6 +30,7 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
 _PATIENCE_S = 60
+_UNPROVEN = ("not verified yet on ", "kept as it was: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,14 @@ class Stage:
     async def delete(self, resource: str) -> None:
         await self.arm.delete(resource, version=ACCOUNTS_VERSION)
 
-    async def quiet(self) -> None:
-        """Return when every event is delivered, every message done and every unit clean."""
+    async def quiet(self, *, but: str = "") -> None:
+        """Return when every event is delivered, every message done and every unit clean.
+
+        Args:
+            but: An account whose deployments can't be proven: the app comes back to it for long.
+        """
         async with asyncio.timeout(_PATIENCE_S):
-            while not await self._is_quiet():  # noqa: ASYNC110 - asked over HTTP
+            while not await self._is_quiet(but):  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.05)
 
     async def served(self, account: str) -> dict[str, Standing]:
@@ -119,6 +125,55 @@ class Stage:
         wanted = (account.lower(), name)
         return next((it for it in found if (it["account"].lower(), it["name"]) == wanted), {})
 
+    async def told(self, account: str, name: str, **fields: Any) -> Json:
+        """Wait until the ledger says this of a deployment; of its reason, a part is enough."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                found = await self.deployment(account, name)
+                reason = found.get("reason", "")
+                wanted = {**fields, "reason": reason} if "reason" in fields else fields
+                if fields.get("reason", "") in reason and found.items() >= wanted.items():
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def assumed(self) -> list[Json]:
+        """Deployments that count as onboarded though none has answered, and no reason is told."""
+        async with self.app.get("/api/deployments", params={"state": "applied"}) as response:
+            found: list[Json] = (await response.json())["deployments"]
+        return [it for it in found if not any(words in it["reason"] for words in _UNPROVEN)]
+
+    async def states(self, account: str) -> dict[str, str]:
+        """The states of an account's deployments by name."""
+        async with self.app.get("/api/deployments") as response:
+            found: list[Json] = (await response.json())["deployments"]
+        return {it["name"]: it["state"] for it in found if it["account"].lower() == account.lower()}
+
+    @property
+    def gateway_url(self) -> str:
+        return self.azure.endpoints.extra["gatewayUrl"]
+
+    def at_gateway(self, account: str) -> str:
+        """Where clients find an account."""
+        return f"{self.gateway_url}/{account.rpartition('/')[2]}"
+
+    async def key_of(self, subscription: str) -> str:
+        """The primary key of a subscription of the gateway."""
+        url = f"{self.arm.base_url}{self.azure.gateway_id}/subscriptions/{subscription}/listSecrets"
+        params = {"api-version": GATEWAY_VERSION}
+        async with self.arm.session.post(url, params=params) as response:
+            found: Json = await response.json()
+        return str(found["primaryKey"])
+
+    async def client_key(self, subscription: str = "client", scope: str = "/apis") -> str:
+        """The key of a subscription that is made for a client."""
+        body = {"displayName": subscription, "scope": f"{self.azure.gateway_id}{scope}"}
+        await self.own(f"subscriptions/{subscription}", {"properties": {**body, "state": "active"}})
+        return await self.key_of(subscription)
+
+    def calls(self, account: str, deployment: str = "") -> list[Called]:
+        """What the account's model endpoints were asked."""
+        return self.azure.models.journal.of(account.rpartition("/")[2], deployment)
+
     def writes(self) -> list[str]:
         """The app's writes since the last time this was asked, below the gateway or in full."""
         found = self.azure.arm.journal.writes(APP.principal_id)
@@ -138,15 +193,19 @@ class Stage:
                 await asyncio.sleep(0.05)
         await self.quiet()
 
-    async def reimport(self, body: Json) -> Json:
-        """Ask for a reimport and wait for its run."""
+    async def reimport(self, body: Json, *, but: str = "") -> Json:
+        """Ask for a reimport and wait for its run; *but* as for quiet."""
         async with self.app.post("/api/reimport", json=body) as response:
             answer = await response.json()
             assert response.status == 202, answer
-        await self.quiet()
-        async with self.app.get(f"/api/runs/{answer['run']['id']}") as response:
-            run: Json = await response.json()
-        return run
+        await self.quiet(but=but)
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                async with self.app.get(f"/api/runs/{answer['run']['id']}") as response:
+                    run: Json = await response.json()
+                if run["status"] not in ("queued", "running"):
+                    return run
+                await asyncio.sleep(0.05)
 
     async def lose_the_tables(self) -> None:
         """Everything that the app remembers, gone."""
@@ -179,16 +238,19 @@ class Stage:
         root = f"{self.azure.gateway_id}/"
         return path[len(root) :] if path.lower().startswith(root.lower()) else path
 
-    async def _is_quiet(self) -> bool:
+    async def _is_quiet(self, but: str) -> bool:
         await self.azure.event_grid.idle()
         if await self.queue.peek_messages():  # what is visible: not what is to come back later
             return False
-        return not await self.state.unfinished()
+        unfinished = {unit.arm_id.lower() for unit in await self.state.unfinished()}
+        return unfinished <= {but.lower()}
 
 
-def an_app_with_rules(folder: Path, rules: Json, **options: Any) -> Options:
+def an_app_with_rules(
+    folder: Path, rules: Json, *, more_env: Mapping[str, str] | None = None, **options: Any
+) -> Options:
     """The app with a rules file that lies in *folder*."""
-    env = {"ONRAMP_RULES_FILE": str(write_rules(folder, rules))}
+    env = {"ONRAMP_RULES_FILE": str(write_rules(folder, rules)), **(more_env or {})}
     return Options(app_dir=ROOT, app_env=env, **options)
 
 
@@ -214,4 +276,7 @@ async def a_stage(options: Options | None = None) -> AsyncIterator[Stage]:
             with contextlib.suppress(ResourceExistsError):
                 await queue.create_queue()
             state = TableState(tables, lease=timedelta(minutes=5))
-            yield Stage(azure, arm, app, admin, state, queue, tables)
+            stage = Stage(azure, arm, app, admin, state, queue, tables)
+            yield stage
+            if options is None or "ONRAMP_VERIFY" not in options.app_env:
+                assert await stage.assumed() == []

@@ -11,7 +11,7 @@ LAYERS = (
     ("handlers",),
     ("shared.wiring",),
     ("shared.reconciler",),
-    ("shared.applying", "shared.intake", "shared.adapters"),
+    ("shared.applying", "shared.proving", "shared.intake", "shared.adapters"),
     ("shared.ports",),
     ("shared.settings", "shared.rules_file", "shared.logs"),
     ("shared.core",),

@@ -29,7 +29,7 @@ from shared.adapters.plain_http import LOOPBACK, http_policies
 from shared.adapters.read_rate import ReadRate
 from shared.core.arm_errors import Meaning, meaning, operation_meaning
 from shared.core.model import Json
-from shared.errors import Rejected, RetryableError, StaleRead, Unavailable
+from shared.errors import Denied, Rejected, RetryableError, StaleRead, Unavailable
 from shared.ports import Clock
 
 _ATTEMPTS = 6
@@ -50,10 +50,6 @@ class Answer:
     @property
     def etag(self) -> str:
         return self.headers.get("ETag", "")
-
-
-class Denied(Unavailable):
-    """A role is missing, or has not spread yet; ARM does not say which."""
 
 
 class Arm:
@@ -130,6 +126,10 @@ class Arm:
         if answer.status == 404:
             raise StaleRead(f"PUT {path}: what it belongs to is gone")
         return await self._finished(answer, path, until)
+
+    async def post(self, path: str, *, api_version: str, until: float) -> Answer:
+        """Ask for what ARM gives to a POST alone: secrets."""
+        return await self._send("POST", _url(path, api_version, {}), until=until)
 
     async def delete(
         self, path: str, *, api_version: str, if_match: str | None, until: float, **query: str

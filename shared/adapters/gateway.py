@@ -6,7 +6,7 @@ The wire shapes of its resources are known here, in gateway_reads and in gateway
 import asyncio
 from dataclasses import replace
 
-from shared.adapters.arm import Answer, Arm, Denied
+from shared.adapters.arm import Answer, Arm
 from shared.adapters.gateway_facts import read_facts, read_roles, read_service
 from shared.adapters.gateway_reads import (
     API_VERSION,
@@ -25,7 +25,7 @@ from shared.core.ownership import marked_unit
 from shared.core.plan import Action, Change
 from shared.core.resource_ids import AccountId, GatewayId
 from shared.core.resource_kinds import ResourceKind, kind_of
-from shared.errors import Rejected, StaleRead, Unavailable
+from shared.errors import Denied, Rejected, StaleRead, Unavailable
 from shared.ports import Clock
 
 # The only api-version that knows subscriptionKeyParameterNames.bearer

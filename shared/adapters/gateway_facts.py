@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 
-from shared.adapters.arm import Denied
 from shared.adapters.gateway_reads import ROLES_VERSION, Reads
 from shared.core.model import ActualResource, GatewayFacts, Json, RoleGrant, Service, Wants
 from shared.core.resource_ids import AccountId
-from shared.errors import Unavailable
+from shared.errors import Denied, Unavailable
 
 _ROLES = "providers/Microsoft.Authorization/roleAssignments"
 

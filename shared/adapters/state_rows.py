@@ -17,6 +17,12 @@ from shared.core.states import DeploymentState, Verdict
 
 type Entity = dict[str, Any]
 
+_PAST = (DeploymentState.RETIRING.value, DeploymentState.REMOVED.value)
+_REACHED = {
+    DeploymentState.APPLIED: ("applied_at",),
+    DeploymentState.VERIFIED: ("applied_at", "verified_at"),
+}
+
 # A string property holds at most 32 Ki characters (learn.microsoft.com/azure/storage/tables).
 _LONGEST_TEXT = 30_000
 _IDENTITY = (
@@ -144,7 +150,10 @@ def changed_deployments(run: Run, before: Mapping[str, Mapping[str, Any]]) -> li
     now = _time(run.finished or run.started)
     verdicts = {deployment_key(verdict.name): verdict for verdict in run.verdicts or ()}
     fresh = [
-        _deployment_entity(run.unit, verdict, before.get(key, {}))
+        {
+            **_deployment_entity(run.unit, verdict, before.get(key, {})),
+            **_times(verdict, before.get(key, {}), now, _began(run, verdict)),
+        }
         for key, verdict in verdicts.items()
     ]
     gone = [_removed(row) for key, row in before.items() if key not in verdicts]
@@ -154,7 +163,15 @@ def changed_deployments(run: Run, before: Mapping[str, Mapping[str, Any]]) -> li
 
 def deployment_json(entity: Mapping[str, Any]) -> Json:
     row = {key: value for key, value in entity.items() if key not in _SYSTEM}
-    return {**row, "apis": json.loads(row.get("apis") or "[]")}
+    row.pop("proof", None)
+    return {**row, "apis": json.loads(row.get("apis") or "[]"), **_waited(row)}
+
+
+def _waited(row: Mapping[str, Any]) -> Json:
+    """From the event that told of the deployment to its first good answer."""
+    began, ended = _moment(row.get("event_at")), _moment(row.get("verified_at"))
+    seconds = (ended - began).total_seconds() if began and ended else None
+    return {"seconds_to_verified": round(seconds, 1) if seconds is not None else None}
 
 
 def _deployment_entity(unit: AccountId, verdict: Verdict, before: Mapping[str, Any]) -> Entity:
@@ -167,6 +184,25 @@ def _deployment_entity(unit: AccountId, verdict: Verdict, before: Mapping[str, A
         "state": verdict.state.value,
         "reason": verdict.reason[:1000],
         "apis": json.dumps(apis),
+        "proof": verdict.proof,
+    }
+
+
+def _began(run: Run, verdict: Verdict) -> datetime:
+    """A run for another event may find a deployment before its own event is here."""
+    return run.written.get(verdict.name.lower(), run.started)
+
+
+def _times(verdict: Verdict, before: Mapping[str, Any], now: str, written: datetime) -> Entity:
+    """When this life of the deployment began, by its event if one told, and how far it has come."""
+    is_over = verdict.state.value in _PAST
+    is_new = before.get("state") in (None, *_PAST) and not is_over
+    known = {} if is_new else before
+    reached = _REACHED.get(verdict.state, ())
+    return {
+        "event_at": known.get("event_at") or _time(written),
+        "applied_at": known.get("applied_at") or (now if "applied_at" in reached else ""),
+        "verified_at": known.get("verified_at") or (now if "verified_at" in reached else ""),
     }
 
 
@@ -194,6 +230,7 @@ def _removed(row: Mapping[str, Any]) -> Entity:
         "state": DeploymentState.REMOVED.value,
         "reason": "ARM no longer has it",
         "apis": "[]",
+        "proof": "",
     }
 
 

@@ -6,7 +6,7 @@ Everything here can be lost: what is ours is marked in the gateway, and a sweep 
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -108,6 +108,16 @@ class TableState:
                 await table.submit_transaction(
                     [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in batch]
                 )
+
+    async def proofs(self, unit: AccountId) -> Mapping[str, str]:
+        table = await self._table(DEPLOYMENTS)
+        with self._translated(DEPLOYMENTS):
+            found = table.query_entities(
+                "PartitionKey eq @unit",
+                parameters={"unit": rows.unit_key(unit)},
+                select=["RowKey", "proof"],
+            )
+            return {it["RowKey"]: it["proof"] async for it in found if it.get("proof")}
 
     async def run(self, run_id: str) -> list[Json]:
         table = await self._table(RUNS)

@@ -1,7 +1,7 @@
 """What should stand in the gateway for one account: pure, same input, same output."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shared.core.features import Gateway, account_features
 from shared.core.making import Made, Maker, kept_paths, leftover, paths_of, shared_paths
@@ -9,6 +9,7 @@ from shared.core.model import Account, Resource
 from shared.core.modes import Mode, account_mode
 from shared.core.observed import Observed, Rules
 from shared.core.parts import Part, gone_verdicts, names_of, part_of
+from shared.core.probes import Probe
 from shared.core.rulebook import BadTag, Names, account_choices, deployment_choices, names
 from shared.core.standing import served_names
 from shared.core.states import DeploymentState, Verdict
@@ -28,6 +29,7 @@ class Desired:
         lost: Deployments, lower-cased, that some surface serves now and would no longer.
         served: How many are served now.
         notes: What was left out or kept, and why.
+        probes: How to prove each deployment that is served anew, by lower-cased name.
     """
 
     resources: tuple[Resource, ...]
@@ -37,6 +39,7 @@ class Desired:
     lost: frozenset[str] = frozenset()
     served: int = 0
     notes: tuple[str, ...] = ()
+    probes: Mapping[str, tuple[Probe, ...]] = field(default_factory=dict)
 
 
 def desired(observed: Observed, rules: Rules) -> Desired:
@@ -58,7 +61,7 @@ def desired(observed: Observed, rules: Rules) -> Desired:
     found = _desired(observed, mode, parts, [*made, shared])
     gone = gone_verdicts(parts, names_of(verdicts), rules)
     notes = (*notes, *terms.features.left_out, *said)
-    return replace(found, verdicts=(*verdicts, *gone), notes=notes)
+    return replace(found, verdicts=(*verdicts, *gone), notes=notes, probes=maker.probes(parts))
 
 
 def _of_nothing(observed: Observed, rules: Rules, mode: Mode) -> Desired:

@@ -20,6 +20,7 @@ from shared.core.observed import Observed, Rules
 from shared.core.openapi import all_kinds
 from shared.core.parts import Part
 from shared.core.policy_documents import Access, ApiPolicy, KeptRule, RetiredRule, policy_document
+from shared.core.probes import Probe, probe_of
 from shared.core.resource_ids import AccountId
 from shared.core.rulebook import Names
 from shared.core.surfaces import SURFACES, Protocol, Surface, backend_url
@@ -103,6 +104,21 @@ class Maker:
         retained = kept_paths(self.observed)[2:] if choices.role.mode == "off" else ()
         made = Made((*(it for it in resources if it is not None), *products), retained)
         return made, (said,) if said else ()
+
+    def probes(self, parts: Mapping[str, Part]) -> Mapping[str, tuple[Probe, ...]]:
+        """How each live deployment can be proven on its surfaces."""
+        found: dict[str, tuple[Probe, ...]] = {}
+        for surface_name, part in parts.items():
+            if not part.live:  # what is only to go has no name any more
+                continue
+            base = self._base(SURFACES[surface_name])
+            for name, verdict in part.live.items():
+                if verdict.deployment is None:
+                    continue
+                path = self.named[surface_name].path
+                probe = probe_of(verdict.deployment, base.surface, api_path=path, url=base.url)
+                found[name] = (*found.get(name, ()), *((probe,) if probe else ()))
+        return found
 
     def _base(self, surface: Surface) -> bodies.Base:
         choices = self.terms.chosen.choices

@@ -1,7 +1,7 @@
 """A run: one reconcile of one unit, with its history."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -44,6 +44,7 @@ class Run:
     stands: tuple[str, ...] | None = None  # what a later look must find in the gateway
     seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
     rejections: tuple[Rejection, ...] = ()
+    written: Mapping[str, datetime] = field(default_factory=dict)  # deployments, by their events
 
     @property
     def is_stale(self) -> bool:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 class DeploymentState(Enum):
     SEEN = "seen"  # there, but not ready, or not written yet
-    APPLIED = "applied"
+    APPLIED = "applied"  # the gateway holds what it needs
+    VERIFIED = "verified"  # and it answered a call through the gateway
     QUARANTINED = "quarantined"  # can't be onboarded until somebody changes something
     EXCLUDED = "excluded"  # somebody chose not to onboard it
     RETIRING = "retiring"  # gone from ARM, and the gateway says so for a while
@@ -34,6 +35,7 @@ class Verdict:
         rules: What the policy of each surface that is to serve it says of it.
         keeps: Surfaces where it stays as it stands, if not served anew.
         resources: The paths that it depends on.
+        proof: Fingerprint of what was proven.
     """
 
     name: str
@@ -44,3 +46,4 @@ class Verdict:
     rules: "Mapping[str, DeploymentRule]" = field(default_factory=dict)
     keeps: frozenset[str] = frozenset()
     resources: tuple[str, ...] = ()
+    proof: str = ""

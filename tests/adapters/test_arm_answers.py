@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.arm import Denied
 from shared.core.arm_errors import _MISSING, _TABLE, Meaning, meaning
-from shared.errors import OnboardingError, Rejected, StaleRead, Unavailable
+from shared.errors import Denied, OnboardingError, Rejected, StaleRead, Unavailable
 from tests.adapters.conftest import Bench
 from tests.adapters.resources import API, FOREVER, create
 

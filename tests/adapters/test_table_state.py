@@ -11,9 +11,11 @@ from azure.data.tables.aio import TableServiceClient
 
 from sandbox.azurite import azurite
 from shared.adapters.table_state import DEPLOYMENTS, RUNS, UNITS, TableState
+from shared.core.model import Json
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus
 from shared.core.single_flight import Cause, Claim, Ending
+from shared.core.states import DeploymentState, Verdict
 from shared.errors import Unavailable
 from tests.builders import SUBSCRIPTION, a_deployment, an_account, desired_of
 
@@ -211,3 +213,29 @@ async def test_a_unit_is_left_alone_for_as_long_as_was_asked(
 
     assert await state.claim(unit) is None
     assert unit in await state.unfinished()
+
+
+async def test_the_clock_of_a_deployment_runs_from_its_event_to_its_first_good_answer(
+    state: TableState, unit: AccountId
+) -> None:
+    (applied,) = desired_of(an_account(a_deployment())).verdicts
+    verified = replace(applied, state=DeploymentState.VERIFIED, proof="p")
+    gone = replace(applied, state=DeploymentState.RETIRING, deployment=None)
+
+    async def told(verdict: Verdict, minutes: int, written: timedelta | None = None) -> Json:
+        at = NOW + timedelta(minutes=minutes)
+        names = {"gpt-4o": NOW + written} if written is not None else {}
+        run = a_run(unit, started=at, finished=at, verdicts=(verdict,), written=names)
+        await record(state, run)
+        (row,) = (it for it in await state.deployments() if it["account"] == unit.arm_id)
+        return row
+
+    first = await told(applied, 1, written=timedelta())
+    assert (first["applied_at"][14:16], first["seconds_to_verified"]) == ("01", None)
+    assert (await told(verified, 3))["seconds_to_verified"] == 180
+    assert await state.proofs(unit) == {"gpt-4o": "p"}
+    assert (await told(verified, 9))["seconds_to_verified"] == 180, "the first answer counts"
+    assert (await told(gone, 20))["seconds_to_verified"] == 180
+    assert await state.proofs(unit) == {}
+    again = await told(verified, 31, written=timedelta(minutes=30))
+    assert again["seconds_to_verified"] == 60, "a new life has a clock of its own"

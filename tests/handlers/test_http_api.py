@@ -100,7 +100,7 @@ async def test_deployments_can_be_asked_for_by_state(stage: Stage) -> None:
     assert status == 200
     names = [it["name"] for it in found["deployments"] if it["account"].lower() == account.lower()]
     assert names == ["odd"]
-    assert found["count"]["applied"] >= 1
+    assert found["count"]["verified"] >= 1
 
 
 @pytest.mark.parametrize(

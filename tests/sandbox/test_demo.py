@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from rich.console import Console
 
 from sandbox import demo
 from sandbox.arm.latency import Latency
+from sandbox.contracts import Json
+from sandbox.demo_calls import CALLS, Clients, ClientsFailedError, Outcome, clients
+from sandbox.demo_calls import problems as call_problems
 from sandbox.demo_tables import Standing, gateway_table, state_table
 from sandbox.demo_timeline import Timeline
 from sandbox.demo_world import (
@@ -25,6 +29,7 @@ from sandbox.demo_world import (
     RULES,
     STATES,
     problems,
+    unmeasured,
 )
 from shared.rules_file import read_rules_file
 
@@ -112,31 +117,98 @@ def printed(*what: object) -> str:
     return console.file.getvalue()
 
 
-def test_no_address_and_no_name_is_broken_at_120_columns() -> None:
+def all_known() -> Json:
+    """What GET /api/deployments answers when all is as it should be."""
     rows = [
         {
             "account": f"/accounts/{name.partition('/')[0]}",
             "name": name.partition("/")[2],
             "model_name": "text-embedding-3-small",
             "kind": "embeddings",
-            "capacity": 50,
             "state": said.partition(": ")[0],
             "reason": said.partition(": ")[2],
+            "seconds_to_verified": None if said.startswith("quarantined") else 12.3,
         }
         for name, said in STATES.items()
     ]
+    return {"time_to_verified": {"count": 9, "p50": 12.3, "p95": 45.6}, "deployments": rows}
 
-    text = printed(gateway_table(list(all_apis().values()), ROLES), state_table(rows))
+
+def test_no_address_and_no_name_is_broken_at_120_columns() -> None:
+    text = printed(gateway_table(list(all_apis().values()), ROLES), state_table(all_known()))
 
     assert max(map(len, text.splitlines())) <= WIDTH
+    reasons = (part for said in STATES.values() for part in said.partition(": ")[2].split("; "))
     for whole in (
         *(f"/{path} " for path in EXPECTED),
         *(api.backend for api in all_apis().values()),
         *STATES,
-        *(part for said in STATES.values() for part in said.partition(": ")[2].split("; ")),
+        *(line for reason in reasons for line in textwrap.wrap(reason, 62)),
         "trial       410 Gone",
+        "12.3 s",
+        "p50 12.3 s, p95 45.6 s, of 9 deployments, 1 of them asked up to the gateway only",
     ):
         assert whole in text
+
+
+def test_it_fails_over_an_answer_whose_moment_is_not_known() -> None:
+    known = all_known()
+    assert unmeasured(known) == []
+
+    known["deployments"][0]["seconds_to_verified"] = None
+
+    assert unmeasured(known) == ["deployment contoso/claude: no first answer"]
+
+
+OUTCOMES = [Outcome(2, call.status, f"{call.says} And more.") for call in CALLS]
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "says"),
+    [
+        (0, {"status": 500}, "AzureOpenAI contoso/gpt-4o: expected 200"),
+        (1, {"said": "contoso/gpt-4o heard: hello"}, "OpenAI contoso/deepseek"),
+        (3, {"status": 200}, "OpenAI contoso/novelty: expected 404"),
+        (5, {"answered": 1}, "OpenAI northwind/gpt-4o-mini: expected 429"),
+        (5, {"answered": 5, "status": 200}, 'found "Token limit'),
+    ],
+)
+def test_it_fails_over_a_call_that_ends_otherwise(
+    number: int, change: Mapping[str, object], says: str
+) -> None:
+    assert call_problems(OUTCOMES) == []
+    outcomes = [*OUTCOMES]
+    outcomes[number] = replace(outcomes[number], **change)  # type: ignore[arg-type]
+
+    (problem,) = call_problems(outcomes)
+
+    assert says in problem
+
+
+def test_it_fails_over_a_call_that_was_not_made() -> None:
+    (problem,) = call_problems(OUTCOMES[:-1])
+
+    assert problem.endswith("found 0 was not made")
+
+
+async def called(callers: Clients, gateway: str) -> list[Outcome]:
+    return [outcome async for _call, outcome in callers.call(gateway, "a-key")]
+
+
+async def test_a_gateway_that_nobody_can_reach_is_an_outcome_too() -> None:
+    async with clients() as callers:
+        outcomes = await called(callers, "http://127.0.0.1:9")
+
+    assert {(it.answered, it.status) for it in outcomes} == {(0, 0)}
+    assert len(call_problems(outcomes)) == len(CALLS)
+
+
+async def test_clients_that_end_too_early_say_why() -> None:
+    async with clients() as callers:
+        callers.process.kill()
+
+        with pytest.raises(ClientsFailedError, match="ended: without a word"):
+            await called(callers, "http://127.0.0.1:9")
 
 
 def told(*entries: Mapping[str, object]) -> list[str]:
@@ -152,18 +224,23 @@ def test_updates_are_told_when_the_run_ends_and_the_rest_at_once() -> None:
     unit = {"unit": "/subscriptions/s/providers/x/accounts/contoso"}
     change = {"event": "change applied", **unit, "reason": "does not exist"}
     role = "/x/accounts/contoso/providers/Microsoft.Authorization/roleAssignments/1"
+    asked = {**unit, "deployment": "claude", "answers": "anthropic 200", "detail": "not yet"}
     ended = {"event": "run ended", **unit, "status": "succeeded", "detail": ""}
 
     assert told(
         {**change, "action": "update", "path": "apis/a/policies/policy"},
         {**change, "action": "create", "path": "backends/b"},
         {**change, "action": "create", "path": role},
+        {"event": "deployment verified", **asked},
+        {"event": "deployment not verified", **asked},
         {**ended, "writes": 3},
         {**ended, "writes": 0},
         {"event": "something else"},
     ) == [
         "write   create backends/b",
         "write   create role assignment of the gateway on contoso",
+        "gateway   contoso/claude verified: anthropic 200",
+        "app       contoso/claude: not yet",
         "app       contoso: run succeeded, 3 writes, policies updated (1)",
         "app       contoso: run succeeded, nothing to write",
     ]
@@ -183,6 +260,12 @@ async def test_it_tells_the_story_and_ends_well() -> None:
         "contoso/gpt-4o has 40,000 tokens per minute on every API",
         "northwind/trial answers 410 Gone",
         "2 accounts looked at, nothing to write",
-        "everything that should stand does",
+        '"contoso/gpt-4o heard: hello"',
+        '"contoso/claude heard: hello"',
+        "404 No deployment of this name is onboarded on this API. Onboarded: deepseek, gpt-4o",
+        "answered 2 times, then 429 Token limit is exceeded.",
+        "all that should stand does, and answers",
     ):
         assert part in text
+    # Its id is as long as a key, and no key is printed.
+    assert re.findall(r"\b[0-9a-f]{32}\b", text) == re.findall(r"202, run (\w+)", text)

@@ -20,8 +20,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 async def _start(*arguments: str) -> Process:
-    command = (sys.executable, "-m", "sandbox", "serve", "--json", "--no-app", *arguments)
-    return await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, cwd=_ROOT)
+    return await _run("-m", "sandbox", "serve", "--json", "--no-app", *arguments)
+
+
+async def _run(*arguments: str, command: str = sys.executable) -> Process:
+    return await asyncio.create_subprocess_exec(
+        command, *arguments, stdout=PIPE, stderr=PIPE, cwd=_ROOT
+    )
 
 
 @asynccontextmanager
@@ -48,6 +53,15 @@ async def test_the_line_is_one_and_each_of_its_keys_is_documented(tmp_path: Path
     assert (process.returncode, rest, errors) == (0, b"", b"")
     documented = (command_line.__doc__ or "").replace(",", " ").split()
     assert [key for key in line if key not in documented] == []
+
+
+async def test_it_needs_no_client_of_models() -> None:
+    code = "import sys, sandbox.__main__; print({'openai', 'anthropic'} & sys.modules.keys())"
+    process = await _run("-c", code)
+
+    out, errors = await process.communicate()
+
+    assert (process.returncode, out, errors) == (0, b"set()\n", b"")
 
 
 async def test_two_run_side_by_side_and_know_nothing_of_each_other() -> None:
@@ -151,3 +165,45 @@ def test_what_is_wrong_is_said_in_words_and_nothing_is_printed(
     out, errors = capsys.readouterr()
     assert (ended, out) == (code, "")
     assert says in errors
+
+
+async def _shell(script: str) -> str:
+    process = await _run("-ec", script, command="bash")
+    try:
+        out, errors = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, errors.decode()
+    return out.decode()
+
+
+async def _until_verified(environment: Path) -> None:
+    ask = 'curl -s "$FUNCTIONS/api/deployments?state=verified" -H "x-functions-key: $KEY"'
+    async with asyncio.timeout(60):
+        while not json.loads(await _shell(f". {environment}; {ask}"))["deployments"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
+async def test_what_a_person_is_told_to_try_works_as_printed(tmp_path: Path) -> None:
+    environment = tmp_path / "env"
+    process = await _run("-m", "sandbox", "serve", "--env-file", str(environment), "--quiet")
+    assert process.stdout is not None
+    try:
+        text = (await process.stdout.readuntil(b"# the sweep")).decode()
+        given, to_try = text.split("Try it, in another shell:\n")
+        before, after = to_try.split("  # a key of the gateway")
+        await _shell(before)
+        await _until_verified(environment)
+
+        answer = await _shell(f". {environment}\n  #{after.split('  # what the app knows')[0]}")
+
+        assert answer == "contoso/gpt-4o heard: hello\n"
+        url = await _shell(f'. {environment}; echo -n "$GATEWAY_URL"')
+        assert f"  gateway     {url}\n" in given
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+    assert process.returncode == 0

@@ -76,6 +76,14 @@ async def onboarded(stage: Stage, prefix: str, **models: Json) -> str:
     return account
 
 
+async def uncallable(stage: Stage, prefix: str) -> tuple[str, str]:
+    """An account that the gateway can't call: its id, and the reason that the app tells."""
+    account = await stage.account(prefix=prefix)
+    await stage.deploy(account)
+    told = await stage.told(account, "gpt-4o", state="applied", reason="not verified yet")
+    return account, str(told["reason"])
+
+
 async def backends(stage: Stage, account: str) -> dict[str, Any]:
     """What stands of an account's backends, by id."""
     found = await stage.arm.list(f"{stage.azure.gateway_id}/backends", version=GATEWAY_VERSION)

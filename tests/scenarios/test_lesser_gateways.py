@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sandbox.local_azure import Options
 from sandbox.world import World
+from tests.scenarios.equipped import uncallable
 from tests.stage import EMBEDDINGS, ROOT, a_stage, an_app_with_rules
 
 EVERYTHING = {
@@ -97,11 +98,10 @@ async def test_a_gateway_without_an_identity_is_told_so(tmp_path: Path) -> None:
     world = World.model_validate({"gateways": [{"name": "apim-onramp", "identity": "None"}]})
     options = an_app_with_rules(tmp_path, {}, world=world)
     async with a_stage(options) as stage:
-        account = await stage.account()
-        await stage.deploy(account)
-        await stage.quiet()
-        (unit,) = (await stage.reimport({"account": account}))["units"]
+        account, reason = await uncallable(stage, "acct")
+        (unit,) = (await stage.reimport({"account": account}, but=account))["units"]
 
+        assert "not verified yet on azure-openai: HTTP" in reason
         assert unit["notes"] == [
             "the gateway has no system-assigned identity, so the account will refuse its calls"
         ]

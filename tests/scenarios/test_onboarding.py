@@ -43,7 +43,7 @@ async def test_a_new_deployment_is_served_on_every_surface(stage: Stage) -> None
     for api in served.values():
         assert api.deployments == {"gpt-4o": 10_000}
         assert api.identity == "https://cognitiveservices.azure.com/"
-    assert (await stage.deployment(account, "gpt-4o"))["state"] == "applied"
+    assert (await stage.deployment(account, "gpt-4o"))["state"] == "verified"
 
 
 async def test_a_new_account_takes_one_write_per_resource(stage: Stage) -> None:
@@ -183,7 +183,7 @@ async def test_losing_the_tables_does_no_harm(stage: Stage) -> None:
     await stage.sweep()
 
     assert stage.writes() == []
-    assert (await stage.deployment(account, "gpt-4o"))["state"] == "applied"
+    assert (await stage.deployment(account, "gpt-4o"))["state"] == "verified"
 
 
 async def test_a_sweep_finds_an_account_that_went_while_nobody_listened(stage: Stage) -> None:
@@ -213,7 +213,7 @@ async def test_what_runs_change_is_told_to_the_world(stage: Stage) -> None:
     ]
     assert told[-1]["type"] == "ModelOnramp.RunEnded"
     assert told[-1]["data"]["deployments"] == [
-        {"name": "gpt-4o", "state": "applied", "reason": "onboarded"}
+        {"name": "gpt-4o", "state": "verified", "reason": "onboarded"}
     ]
 
 

@@ -8,8 +8,10 @@ from sandbox.client import GATEWAY_VERSION
 from sandbox.contracts import Json
 from sandbox.local_azure import APP
 from shared.adapters.gateway_reads import ROLES_VERSION
-from tests.scenarios.equipped import IDENTITY, SECRET, USER, backends, grants, onboarded
+from tests.scenarios.equipped import IDENTITY, SECRET, USER, backends, grants, onboarded, uncallable
 from tests.stage import GROUP, Stage
+
+NO_ROLE = "the gateway's identity may not call the account; a role assignment takes up to"
 
 
 async def test_the_gateway_gets_the_right_to_call_the_account(equipped: Stage) -> None:
@@ -19,12 +21,14 @@ async def test_the_gateway_gets_the_right_to_call_the_account(equipped: Stage) -
 
     assert grant["principalId"] == principal_id_of(equipped.azure.gateway_id)
     assert grant["roleDefinitionId"].endswith(USER)
+    assert await equipped.states(account) == {"gpt-4o": "verified"}
 
 
 async def test_a_role_that_is_only_checked_is_told_as_a_command(equipped: Stage) -> None:
-    account = await onboarded(equipped, "checked")
-    run = await equipped.reimport({"account": account})
+    account, reason = await uncallable(equipped, "checked")
+    run = await equipped.reimport({"account": account}, but=account)
 
+    assert NO_ROLE in reason
     who = principal_id_of(equipped.azure.gateway_id)
     scope = run["units"][0]["unit"]
     command = (
@@ -33,7 +37,7 @@ async def test_a_role_that_is_only_checked_is_told_as_a_command(equipped: Stage)
     )
     assert run["units"][0]["notes"] == [f"the gateway may not call the account: {command}"]
     assert scope.lower() == account.lower()
-    assert (run["status"], await grants(equipped, account)) == ("succeeded", [])
+    assert (run["status"], await grants(equipped, account)) == ("waiting", [])
 
     name = str(UUID(int=7))
     body = {
@@ -47,6 +51,8 @@ async def test_a_role_that_is_only_checked_is_told_as_a_command(equipped: Stage)
     run = await equipped.reimport({"account": account})
 
     assert (run["units"][0]["notes"], run["units"][0]["writes"]) == ([], 0)
+    told = await equipped.deployment(account, "gpt-4o")
+    assert (run["status"], told["state"], told["reason"]) == ("succeeded", "verified", "onboarded")
 
 
 async def test_who_may_not_assign_roles_serves_all_the_same_and_says_why(equipped: Stage) -> None:
@@ -59,10 +65,11 @@ async def test_who_may_not_assign_roles_serves_all_the_same_and_says_why(equippe
             "'Microsoft.Authorization/roleAssignments/write'.",
         },
     )
-    account = await onboarded(equipped, "denied")
+    account, reason = await uncallable(equipped, "denied")
+    await equipped.quiet()
 
+    assert NO_ROLE in reason
     assert set(await equipped.served(account)) == {"openai", "openai/v1"}
-    assert (await equipped.deployment(account, "gpt-4o"))["state"] == "applied"
     assert len(_assignments(equipped)) == 1
     await equipped.deploy(account, capacity=3)
     await equipped.quiet()
@@ -79,12 +86,14 @@ async def test_who_may_not_assign_roles_serves_all_the_same_and_says_why(equippe
     equipped.azure.arm.faults.clear()
     await equipped.reimport({"account": account})
     assert len(await grants(equipped, account)) == 1
+    assert (await equipped.deployment(account, "gpt-4o"))["state"] == "verified"
 
 
 async def test_a_key_from_key_vault_is_the_gateways_and_never_ours(equipped: Stage) -> None:
-    account = await onboarded(equipped, "keyed")
-    run = await equipped.reimport({"account": account})
+    account, reason = await uncallable(equipped, "keyed")
+    run = await equipped.reimport({"account": account}, but=account)
 
+    assert "the account does not take the key that access_key leads to" in reason
     (key,) = await _named_values(equipped, account)
     assert key["properties"]["keyVault"]["secretIdentifier"] == SECRET
     found = await backends(equipped, account)
@@ -99,6 +108,8 @@ async def test_a_key_from_key_vault_is_the_gateways_and_never_ours(equipped: Sta
     assert not [it for it in told if "value of https" in it]
     asked = [it.path for it in equipped.azure.arm.journal.log if it.principal == APP.principal_id]
     assert not [it for it in asked if it.lower().endswith(("listvalue", "listkeys"))]
+    await equipped.delete(f"{account}/deployments/gpt-4o")  # else the app comes back to it
+    await equipped.quiet()
 
 
 async def test_a_user_assigned_identity_calls_and_gets_the_right_to(equipped: Stage) -> None:
@@ -110,6 +121,8 @@ async def test_a_user_assigned_identity_calls_and_gets_the_right_to(equipped: St
     assert {it["clientId"] for it in identities} == {client_id_of(IDENTITY)}
     (grant,) = await grants(equipped, account)
     assert grant["principalId"] == principal_id_of(IDENTITY)
+    assert await equipped.states(account) == {"gpt-4o": "verified"}
+    assert {it.principal for it in equipped.calls(account)} == {principal_id_of(IDENTITY)}
 
 
 async def _named_values(stage: Stage, account: str) -> list[Json]:

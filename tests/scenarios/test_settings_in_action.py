@@ -69,11 +69,14 @@ async def test_observe_says_what_it_would_do_and_writes_nothing() -> None:
         }
         told = await stage.deployment(account, "gpt-4o")
         assert (told["state"], told["reason"].split(":")[0]) == ("seen", "planned")
+        assert stage.calls(account) == []
+        assert await stage.gateway("subscriptions/model-onramp-verify") is None
 
         await stage.tag(account, onramp_mode="sync")
         await stage.quiet()
 
         assert set(await stage.served(account)) == {"openai", "openai/v1"}
+        assert await stage.states(account) == {"gpt-4o": "verified"}
 
 
 async def test_upsert_only_leaves_what_is_gone() -> None:

@@ -21,7 +21,7 @@ async def test_each_kind_of_model_is_served_where_its_clients_look_for_it(equipp
         "openai/v1/realtime": {"talker"},
     }
     states = {name: await equipped.deployment(account, name) for name in MODELS}
-    parked = {name: it["reason"] for name, it in states.items() if it["state"] != "applied"}
+    parked = {name: it["reason"] for name, it in states.items() if it["state"] != "verified"}
     assert {it["state"] for name, it in states.items() if name in parked} == {"quarantined"}
     assert parked == {
         "films": "no enabled surface serves OpenAI sora-2 (kind video)",
@@ -182,7 +182,7 @@ async def test_what_the_gateway_lacks_is_left_out_and_said(
     (unit,) = (await equipped.reimport({"account": account}))["units"]
 
     told = await equipped.deployment(account, "gpt-4o")
-    assert (told["state"], told["reason"]) == ("applied", reason)
+    assert (told["state"], told["reason"]) == ("verified", reason)
     left_out = "no token metric: the gateway has no Application Insights logger nobody"
     assert unit["notes"] == ([left_out] if prefix == "unmeasured" else [])
     optional = {"llm-content-safety", "llm-emit-token-metric"}
@@ -202,7 +202,7 @@ async def test_two_accounts_on_one_path_are_a_collision_that_the_second_is_told_
     assert await apis(equipped, first.rpartition("/")[2]) == found
     assert await equipped.gateway(f"apis/{found[0]['name']}/policies/policy") == policy
     assert await apis(equipped, second.rpartition("/")[2]) == []
-    assert (await equipped.deployment(first, "gpt-4o"))["state"] == "applied"
+    assert (await equipped.deployment(first, "gpt-4o"))["state"] == "verified"
     told = await equipped.deployment(second, "gpt-4o")
     assert told["state"] == "quarantined"
     assert "same Path" in told["reason"]
