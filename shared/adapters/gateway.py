@@ -18,11 +18,13 @@ from shared.adapters.gateway_reads import (
     is_websocket,
 )
 from shared.adapters.operation_count import OperationCount
+from shared.core.bodies import assign_command
 from shared.core.diff import drift
 from shared.core.model import Actual, ActualResource, Resource, RoleGrant, Service, Wants
 from shared.core.naming import unit_hash
 from shared.core.ownership import marked_unit
 from shared.core.plan import Action, Change
+from shared.core.quota import operations_of
 from shared.core.resource_ids import AccountId, GatewayId
 from shared.core.resource_kinds import ResourceKind, kind_of
 from shared.errors import Denied, Rejected, StaleRead, Unavailable
@@ -82,7 +84,7 @@ class ApimGateway:
                     raise
                 raise Rejected(_no_right_to_assign(change), code="AuthorizationFailed") from exc
         if change.kind is ResourceKind.API:
-            self._operations.change(_operations(change.desired) - _operations(change.actual))
+            self._operations.change(operations_of(change.desired) - operations_of(change.actual))
 
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         backends, sockets = await asyncio.gather(
@@ -187,10 +189,6 @@ def _api_version(change: Change) -> str:
     return BEARER_VERSION if change.kind is ResourceKind.API and has_bearer else API_VERSION
 
 
-def _operations(item: Resource | ActualResource | None) -> int:
-    return len(item.operations) if item else 0
-
-
 def _no_right_to_assign(change: Change) -> str:
     """Who lacks what, and the command for somebody who has it."""
     scope = change.path.partition("/providers/Microsoft.Authorization/")[0]
@@ -199,13 +197,8 @@ def _no_right_to_assign(change: Change) -> str:
     else:
         properties = change.desired.body.get("properties") or {}
         role = str(properties.get("roleDefinitionId", "")).rpartition("/")[2]
-        need, command = (
-            "write",
-            (
-                f"az role assignment create --assignee-object-id {properties.get('principalId')} "
-                f"--assignee-principal-type ServicePrincipal --role {role} --scope {scope}"
-            ),
-        )
+        principal = str(properties.get("principalId"))
+        need, command = "write", assign_command(scope, principal, role)
     return (
         f"model-onramp's identity needs Microsoft.Authorization/roleAssignments/{need} on {scope} "
         f"(role Role Based Access Control Administrator), or somebody who has it runs: {command}"

@@ -228,7 +228,8 @@ def role_assignment(
         return made, ""
     if held:
         return None, ""
-    return None, f"the gateway may not call the account: {_command(unit, role, principal)}"
+    command = assign_command(unit.arm_id, principal, role.definition)
+    return None, f"the gateway may not call the account: {command}"
 
 
 def _assignment(unit: AccountId, role: Role, principal: str, owner: str) -> Resource:
@@ -246,9 +247,9 @@ def _assignment(unit: AccountId, role: Role, principal: str, owner: str) -> Reso
     return Resource(path, {"properties": dict(body)})
 
 
-def _command(unit: AccountId, role: Role, principal: str) -> str:
+def assign_command(scope: str, principal: str, definition: str) -> str:
+    """For somebody who may assign roles."""
     return (
         f"az role assignment create --assignee-object-id {principal} "
-        f"--assignee-principal-type ServicePrincipal --role {role.definition} "
-        f"--scope {unit.arm_id}"
+        f"--assignee-principal-type ServicePrincipal --role {definition} --scope {scope}"
     )

@@ -60,7 +60,9 @@ class Maker:
 
         def is_too_large(count: int) -> bool:
             live = {name: part.live[name] for name in names[:count]}
-            policy = self._policy(self._base(surface), all_kinds(surface), replace(part, live=live))
+            stays = {name: known[name] for name in names[count:] if name in known}
+            fewer = replace(part, live=live, kept={**part.kept, **stays})
+            policy = self._policy(self._base(surface), all_kinds(surface), fewer)
             size = len(policy_document(policy).encode())
             return size > policy_bytes(self.observed.service.sku)
 

@@ -3,6 +3,7 @@
 | answer                              | means                                   | then            |
 |-------------------------------------|-----------------------------------------|-----------------|
 | 2xx                                 | the deployment answered                 | proven          |
+| 400 for the operation               | the model has another one               | asked again     |
 | 400, 422                            | the model refused the request itself    | proven          |
 | 429                                 | at its capacity, so it is reachable     | proven          |
 | 401 of the gateway                  | our key is not known there yet          | asked again     |
@@ -26,6 +27,9 @@ from shared.core.states import DeploymentState, Verdict
 
 # What llm-token-limit answers with, as users quote it; a model at its capacity words it otherwise.
 _OUR_LIMIT = ("token limit is exceeded", "token quota is exceeded")
+# A model that has another operation than its capabilities say
+# (github.com/microsoft/graphrag/issues/1557).
+_WRONG_OPERATION = ("operationnotsupported", "does not work with the specified model")
 _OUR_KEY = "subscription key"  # of both messages of the gateway's 401
 # Of the account's own 401s, as users quote them: for a key, which begins as the gateway's does
 # (github.com/microsoft/semantic-kernel/issues/10337), and for a token
@@ -76,6 +80,11 @@ def judge_answer(probe: Probe, answer: Answer) -> tuple[bool, str]:
     where = f"on {probe.surface}"
     rows = (
         (200 <= status < 300, True, f"answered {where}"),
+        (
+            status == 400 and any(it in said for it in _WRONG_OPERATION),
+            False,
+            f"{where}: HTTP 400: the model does not take this call, so its kind is another",
+        ),
         (status in (400, 422), True, f"answered {where} (HTTP {status} of the model)"),
         (
             status in (403, 429) and any(it in said for it in _OUR_LIMIT),

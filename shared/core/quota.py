@@ -39,10 +39,10 @@ def _is_growing(change: Change) -> bool:
 
 
 def _growth(change: Change) -> int:
-    return _operations(change.desired) - _operations(change.actual)
+    return operations_of(change.desired) - operations_of(change.actual)
 
 
-def _operations(api: Resource | ActualResource | None) -> int:
+def operations_of(api: Resource | ActualResource | None) -> int:
     """A WebSocket API has the one that the service makes for it."""
     if api is None:
         return 0

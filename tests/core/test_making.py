@@ -23,7 +23,6 @@ from shared.core.ownership import mark_of
 from shared.core.plan import Action, make_plan
 from shared.core.resource_kinds import ResourceKind, kind_of
 from shared.core.standing import Standing, read_standing
-from shared.core.states import DeploymentState
 from tests.builders import (
     API,
     FACTS,
@@ -40,7 +39,6 @@ from tests.builders import (
     desired_of,
     policies,
     ruled,
-    serving,
 )
 
 SAFETY = {"content_safety": {"backend": "safety", "blocklists": ["slurs"]}}
@@ -339,22 +337,3 @@ def test_an_account_that_is_gone_leaves_nothing_after_the_grace_period() -> None
         ResourceKind.NAMED_VALUE,
     }
     assert f"backends/{backend_id(UNIT, 'azure-openai')}" in plan[Action.DELETE]
-
-
-def test_what_a_policy_has_no_room_for_is_left_out_with_a_reason_new_ones_first() -> None:
-    """On Consumption a policy has 16 KiB: what is served goes on, what is new is not written."""
-    names = [f"gpt-4o-{number:03}" for number in range(60)]
-    served = names[50:]
-    account = an_account(*(a_deployment(name) for name in names))
-    consumption = replace(SERVICE, sku="Consumption")
-
-    found = desired_of(account, standing=serving(*served), service=consumption)
-
-    for resource in found.resources:
-        if resource.path.endswith("/policies/policy"):
-            assert len(resource.body["properties"]["value"].encode()) <= 16 * 1024
-    states = {it.name: it.state for it in found.verdicts}
-    assert {states[name] for name in served} == {DeploymentState.APPLIED}
-    assert found.lost == frozenset()
-    (reason,) = {it.reason for it in found.verdicts if it.state is DeploymentState.QUARANTINED}
-    assert "no room in the policy" in reason

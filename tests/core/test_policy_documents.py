@@ -1,6 +1,8 @@
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -21,6 +23,7 @@ from shared.core.surfaces import SURFACES, Protocol, Surface
 from shared.errors import GuardRefused
 from tests.builders import NOW
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
 RULES = (DeploymentRule("GPT-4o", limit=Limit(10_000)), DeploymentRule("small"))
 ACCESS = Access("b-ai-endpoint", "https://cognitiveservices.azure.com/")
 KEY = ("api-key", "contoso-key-1a2b3c")
@@ -235,12 +238,19 @@ def test_a_policy_that_is_not_ours_lets_nobody_through(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "limit", "most"), [(330, Limit(10_000), 256 * 1024), (25, None, 16 * 1024)]
+    ("says", "limit", "most"),
+    [
+        (r"About (\d+) deployments per account", Limit(10_000), 256 * 1024),
+        (r"Consumption tier \(about (\d+) there", None, 16 * 1024),
+    ],
 )
-def test_so_many_deployments_fit_a_policy(
-    surface: Surface, count: int, limit: Limit | None, most: int
+def test_as_many_deployments_fit_a_policy_as_the_readme_says(
+    surface: Surface, says: str, limit: Limit | None, most: int
 ) -> None:
     """Sizes: azure-docs, api-management-service-limits; Consumption has no token limits."""
+    said = re.search(says, README)
+    assert said is not None
+    count = int(said[1])
     rules = [DeploymentRule(f"gpt-4o-{number:04}", limit=limit) for number in range(count)]
 
     text = text_of(surface, access=Access("b" * 60, ACCESS.resource), unit="1" * 12, served=rules)

@@ -111,6 +111,7 @@ KEYLESS = '{"statusCode": 401, "message": "Access denied due to invalid subscrip
     [
         (Answer(200, "{}"), True, "answered"),
         (Answer(400, '{"error": {"code": "unsupported_parameter"}}'), True, "answered"),
+        (Answer(400, '{"error": {"code": "OperationNotSupported"}}'), False, "another"),
         (Answer(429, ""), True, "capacity"),
         (Answer(429, "Token limit is exceeded. Try again in 53 s"), False, "own limit"),
         (Answer(403, "Token quota is exceeded."), False, "own limit"),
