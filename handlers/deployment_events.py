@@ -10,8 +10,9 @@ from collections import Counter
 
 import azure.functions as func
 
-from shared import logs, wiring
+from shared import logs, telemetry, wiring
 from shared.core.events import read_event
+from shared.core.naming import unit_hash
 from shared.errors import InvalidEvent
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,12 @@ async def deployment_events(event: str) -> None:
     except InvalidEvent as exc:
         _ignore(exc.reason, str(exc))
         return
-    with logs.log_context(
-        event_id=hint.event_id, correlation=hint.correlation_id, unit=hint.unit.arm_id
+    about = {"onramp.unit": unit_hash(hint.unit), "onramp.event": hint.event_type}
+    with (
+        logs.log_context(
+            event_id=hint.event_id, correlation=hint.correlation_id, unit=hint.unit.arm_id
+        ),
+        telemetry.span("accept event", about),
     ):
         if not await wiring.intake().event(hint.unit, hint.cause):
             _ignore("replayed", "this event was already dealt with")

@@ -1,75 +1,68 @@
 """POST /api/reimport: look at a deployment, an account or everything again, now."""
 
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Self
-from uuid import uuid4
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, model_validator
 
-from handlers.http_errors import HttpError, json_response, with_json_errors
+from handlers.asking import accepted, planned, watched_account
+from handlers.http_errors import HttpError, answer_with, read_body, with_json_errors
+from handlers.requests import ReimportBody
 from shared import wiring
-from shared.core.resource_ids import AccountId, parse_account_or_deployment
-from shared.core.runs import Run, RunStatus
+from shared.core.orders import Order
+from shared.core.records import PlanRecord, PlansAnswer
+from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause
 
 bp = func.Blueprint()
 
-
-class ReimportBody(BaseModel):
-    """What to look at: exactly one of the three."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    deployment: str | None = None
-    account: str | None = None
-    all: bool = False
-    allow_removals: bool = False  # however many deployments that takes off the gateway
-
-    @model_validator(mode="after")
-    def _one_of_three(self) -> Self:
-        if sum((self.deployment is not None, self.account is not None, self.all)) != 1:
-            raise ValueError("name exactly one of deployment, account, all")
-        return self
+_AT_ONCE = 4  # plans of a dry run over everything
 
 
 @bp.function_name("reimport")
 @bp.route(route="reimport", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
 async def reimport(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer 202 with a run to look at; the work is the queue's."""
-    app = wiring.app()
-    body = ReimportBody.model_validate_json(req.get_body() or b"{}")
-    units = await _units(app, body)
-    run_id = uuid4().hex
-    now = datetime.now(UTC)
-    for unit in units:  # before the mark, or it could overwrite what the run says at its end
-        await app.state.record_run(Run((run_id,), unit, RunStatus.QUEUED, started=now))
-    cause = Cause(run_id=run_id, full=True, go_ahead=body.allow_removals)
-    await app.intake.all(units, cause)
-    url = f"{req.url.partition('/reimport')[0]}/runs/{run_id}"
-    answer = {"run": {"id": run_id, "url": url}, "accounts": [unit.arm_id for unit in units]}
-    return json_response(answer, status=HTTPStatus.ACCEPTED, location=url)
-
-
-async def _units(app: wiring.App, body: ReimportBody) -> tuple[AccountId, ...]:
-    if body.all:
-        return await app.inventory.accounts()
-    field, text = ("account", body.account) if body.account else ("deployment", body.deployment)
-    unit, deployment = parse_account_or_deployment(text or "")
-    if (deployment is None) != (field == "account"):
+    """Answer 202 with a run to look at, or 200 with what a run would do."""
+    body = read_body(ReimportBody, req)
+    units = await _units(body)
+    order = Order(force=body.force, digest=body.digest or "")
+    wish = Cause(full=True, go_ahead=body.allow_removals, order=order)
+    if body.dry_run:
+        return answer_with(await _plans(units, wish))
+    if body.digest and (await planned(units[0], wish)).digest != body.digest:
         raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "InvalidId",
-            f"{field}: that is the id of something else",
-            "Send an account's id as account, a deployment's id as deployment.",
+            HTTPStatus.CONFLICT,
+            "PlanChanged",
+            "the plan is no longer the one that this digest names",
+            "Look at it again with dryRun: true.",
         )
-    if unit.subscription not in app.settings.watched:
+    return await accepted(req, units, wish)
+
+
+async def _units(body: ReimportBody) -> tuple[AccountId, ...]:
+    if body.account is not None:
+        return (watched_account("account", body.account),)
+    if body.deployment is not None:
+        return (watched_account("deployment", body.deployment),)
+    found = await wiring.app().inventory.accounts()
+    if not found:
         raise HttpError(
             HTTPStatus.NOT_FOUND,
-            "NotWatched",
-            f"{field}: subscription {unit.subscription} is not watched",
-            "Add it to ONRAMP_SUBSCRIPTIONS.",
+            "NoAccounts",
+            "no account that may have deployments was found in the watched subscriptions",
+            "Check ONRAMP_SUBSCRIPTIONS, and that the app's identity may read there.",
         )
-    return (unit,)
+    return found
+
+
+async def _plans(units: Sequence[AccountId], wish: Cause) -> PlansAnswer:
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(unit: AccountId) -> PlanRecord:
+        async with slots:
+            return await planned(unit, wish)
+
+    plans = await asyncio.gather(*map(one, units))
+    return PlansAnswer(writes=sum(plan.writes for plan in plans), plans=tuple(plans))

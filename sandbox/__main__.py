@@ -28,7 +28,7 @@ not start (the reason is on stderr), 2 for wrong arguments.
 
 ``rules`` starts nothing: it prints what a rules file means for a world. Exit codes: 0 if all is
 well, 1 if a file can't be used (the reasons are on stderr), 3 if a deployment has a problem.
-``docs`` makes docs/settings.md and docs/onramp.schema.json anew.
+``docs`` makes docs/settings.md and the JSON Schemas in docs anew.
 """
 
 import argparse
@@ -111,9 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="one line with all endpoints when ready, no more")
     add("--env-file", type=Path, metavar="FILE", help="write the endpoints there for a shell")
     add("--quiet", action="store_true", help="don't show the app's log")
-    commands.add_parser("demo", help="show the whole path once, and exit")
+    shown = commands.add_parser("demo", help="show the whole path once")
+    shown.add_argument(
+        "--stay",
+        action=argparse.BooleanOptionalAction,
+        default=sys.stdin.isatty() and sys.stdout.isatty(),
+        help="leave it all up at the end, the board with it (on a terminal)",
+    )
     _add_rules(commands.add_parser("rules", help="say what a rules file means for a world"))
-    commands.add_parser("docs", help="make docs/settings.md and docs/onramp.schema.json anew")
+    commands.add_parser("docs", help="make docs/settings.md and the JSON Schemas in docs anew")
     return parser
 
 
@@ -183,8 +189,8 @@ def _ready(azure: LocalAzure, arguments: argparse.Namespace) -> str:
     return json.dumps({**endpoints, **extra, "token": azure.token()})
 
 
-async def _demo(_arguments: argparse.Namespace) -> int:
-    return await demo.run(_ROOT)
+async def _demo(arguments: argparse.Namespace) -> int:
+    return await demo.run(_ROOT, stay=arguments.stay)
 
 
 async def _rules(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,10 @@
 """What infra sets up around the app in a real subscription: its settings and its events."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob.aio import BlobServiceClient
 
 from sandbox.contracts import Json
 from sandbox.event_grid.emulator import EventGrid
@@ -11,13 +15,14 @@ from sandbox.world import World
 
 OUTCOME_TOPIC = "outcomes"
 EVENT_FUNCTION = "deployment_events"
+DEAD_LETTERS = "dead-letters"
 
-_EVENT_TYPES = (
+EVENT_TYPES = (
     "Microsoft.Resources.ResourceWriteSuccess",
     "Microsoft.Resources.ResourceWriteFailure",
     "Microsoft.Resources.ResourceDeleteSuccess",
 )
-_OPERATIONS = (
+OPERATIONS = (
     "Microsoft.CognitiveServices/accounts/write",
     "Microsoft.CognitiveServices/accounts/delete",
     "Microsoft.CognitiveServices/accounts/deployments/write",
@@ -75,24 +80,31 @@ async def subscribe(grid: EventGrid, world: World, app: FunctionsHost, schema: S
         await grid.subscribe(parse_subscription("model-onramp", source, body, lambda _id: url))
 
 
+async def make_dead_letters(storage: str) -> None:
+    """The container: without it Event Grid drops what it can't deliver."""
+    async with BlobServiceClient.from_connection_string(storage) as blobs:
+        with suppress(ResourceExistsError):
+            await blobs.create_container(DEAD_LETTERS)
+
+
 def _event_subscription(schema: Schema) -> Json:
     operations = {
         "operatorType": "StringIn",
         "key": "data.operationName",
-        "values": list(_OPERATIONS),
+        "values": list(OPERATIONS),
     }
     return {
         "properties": {
             "destination": {"endpointType": "AzureFunction", "properties": {"resourceId": "app"}},
             "eventDeliverySchema": schema.value,
             "filter": {
-                "includedEventTypes": list(_EVENT_TYPES),
+                "includedEventTypes": list(EVENT_TYPES),
                 "enableAdvancedFilteringOnArrays": True,
                 "advancedFilters": [operations],
             },
             "deadLetterDestination": {
                 "endpointType": "StorageBlob",
-                "properties": {"resourceId": "storage", "blobContainerName": "dead-letters"},
+                "properties": {"resourceId": "storage", "blobContainerName": DEAD_LETTERS},
             },
         }
     }

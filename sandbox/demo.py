@@ -15,6 +15,7 @@ from sandbox.arm.latency import Latency
 from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
 from sandbox.contracts import Json
 from sandbox.demo_calls import Clients, ClientsFailedError, Outcome, clients
+from sandbox.demo_operator import Operator, OperatorFailedError
 from sandbox.demo_tables import gateway_table, roles_of, standing, state_table
 from sandbox.demo_timeline import Timeline
 from sandbox.demo_world import ACCOUNTS, DELETED, PRODUCT, RESIZED, RULES
@@ -37,8 +38,14 @@ class DemoFailedError(Exception):
     """Something that should stand doesn't."""
 
 
-async def run(root: Path, *, console: Console | None = None, latency: Latency = _LATENCY) -> int:
-    """Run it; the exit code."""
+async def run(
+    root: Path,
+    *,
+    console: Console | None = None,
+    latency: Latency = _LATENCY,
+    stay: bool = False,
+) -> int:
+    """Run it; the exit code. *stay*: leave everything up at the end, until Ctrl-C."""
     timeline = Timeline(console or _console())
     try:
         with TemporaryDirectory() as folder, timeline.waiting("starting a local Azure"):
@@ -46,7 +53,11 @@ async def run(root: Path, *, console: Console | None = None, latency: Latency = 
             async with clients() as callers, local_azure(options) as azure:
                 timeline.say("azure", "storage, identity, ARM, gateway, models and the app are up")
                 await _tell(azure, timeline, callers)
-    except (DemoFailedError, ClientsFailedError) as exc:
+                if stay:
+                    timeline.say("demo", "the board stays up until Ctrl-C", style="bold")
+                    timeline.wait("Ctrl-C ends it")
+                    await asyncio.Event().wait()
+    except (DemoFailedError, ClientsFailedError, OperatorFailedError) as exc:
         timeline.console.print(f"demo failed: {exc}", style="bold red", markup=False)
         return 1
     return 0
@@ -83,8 +94,14 @@ async def _tell(azure: LocalAzure, timeline: Timeline, callers: Clients) -> None
         await story.resize()
         await story.delete()
         await story.reimport()
+        operator = Operator(timeline, arm, app, azure.gateway_id, story.until)
+        await operator.ask_why("contoso", "novelty")
+        await operator.put_right("northwind")
         outcomes = await story.call(callers)
         await story.check(outcomes)
+        await operator.find_what_goes_past("contoso")
+        await story.sweep()
+        await operator.open_the_board(azure.board)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,7 @@ class _Story:
             open_ = ("seen", "applied")
             return {_name(it) for it in found if it["state"] not in open_} == names
 
-        await self._until("every deployment to answer, or to be refused", decided)
+        await self.until("every deployment to answer, or to be refused", decided)
 
     async def say_what_is_parked(self) -> None:
         self._you("GET /api/deployments?state=quarantined")
@@ -129,7 +146,7 @@ class _Story:
         self._you(f"change the capacity of {account}/{deploy.name} to {deploy.capacity}")
         path = f"{_ACCOUNTS}/{account}/deployments/{deploy.name}"
         await self.arm.put(path, deploy.body(), version=ACCOUNTS_VERSION)
-        await self._until("the limits to follow", lambda: self._is_served(deploy.name, tokens))
+        await self.until("the limits to follow", lambda: self._is_served(deploy.name, tokens))
         self._gateway(f"{account}/{deploy.name} has {tokens:,} tokens per minute on every API")
 
     async def delete(self) -> None:
@@ -137,7 +154,7 @@ class _Story:
         self._you(f"delete {account}/{name}")
         path = f"{_ACCOUNTS}/{account}/deployments/{name}"
         await self.arm.delete(path, version=ACCOUNTS_VERSION)
-        await self._until("it to be gone", lambda: self._is_served(name, None))
+        await self.until("it to be gone", lambda: self._is_served(name, None))
         self._gateway(f"{account}/{name} answers 410 Gone")
 
     async def reimport(self) -> None:
@@ -153,7 +170,7 @@ class _Story:
                 run = await found.json()
             return run["status"] not in ("queued", "running")
 
-        await self._until("the run to end", ended)
+        await self.until("the run to end", ended)
         writes = sum(unit["writes"] for unit in run["units"])
         if (run["status"], writes) != ("succeeded", 0):
             raise DemoFailedError(f"the reimport found something to do: {json.dumps(run)}")
@@ -207,6 +224,21 @@ class _Story:
             raise DemoFailedError("\n  ".join(["", *problems]))
         self.timeline.say("demo", "all that should stand does, and answers", style="bold green")
 
+    async def sweep(self) -> None:
+        self._you("let the timer's function look, as it does every 15 minutes")
+        key = {"x-functions-key": self.azure.host.ready.master_key}
+        body = {"input": ""}
+        async with self.app.post("/admin/functions/sweep", json=body, headers=key) as response:
+            if response.status != 202:
+                raise DemoFailedError(f"the sweep was not started: {response.status}")
+
+        async def looked() -> bool:
+            async with self.app.get("/api/health") as found:
+                health = await found.json()
+            return health["lastSweep"] is not None and health["unfinished"] == 0
+
+        await self.until("the sweep to be done", looked)
+
     def _gateway(self, what: str) -> None:
         self.timeline.say("gateway", what, style="magenta")
 
@@ -227,7 +259,7 @@ class _Story:
         limits = {api.deployments[name] for api in apis if name in api.deployments}
         return limits == (set() if tokens is None else {tokens})
 
-    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+    async def until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         self.timeline.wait(f"waiting for {what}")
         try:
             async with asyncio.timeout(_PATIENCE_S):

@@ -167,12 +167,12 @@ def state_table(known: Json) -> Table:
     )
     for it in known["deployments"]:
         table.add_row(
-            f"{it['account'].rpartition('/')[2]}/{it['name']}\n{it['model_name']}",
+            f"{it['account'].rpartition('/')[2]}/{it['name']}\n{it['modelName']}",
             f"{it['kind']}\n{it['state']}",
-            _seconds(it["seconds_to_verified"]),
+            _seconds(it["secondsToVerified"]),
             "\n".join(it["reason"].split("; ")),
         )
-    time, reasons = known["time_to_verified"], [it["reason"] for it in known["deployments"]]
+    time, reasons = known["timeToVerified"], [it["reason"] for it in known["deployments"]]
     near = sum("up to the gateway only" in it for it in reasons)
     table.caption = (
         f"From event to first answer: p50 {_seconds(time['p50'])}, p95 {_seconds(time['p95'])}, "

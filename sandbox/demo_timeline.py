@@ -84,11 +84,15 @@ def _not_verified(timeline: Timeline, entry: Json) -> None:
     timeline.say("app", f"{_unit(entry)}/{entry['deployment']}: {entry['detail']}", style="yellow")
 
 
+def _count(writes: int) -> str:
+    return "nothing to write" if not writes else "1 write" if writes == 1 else f"{writes} writes"
+
+
 def _run(timeline: Timeline, entry: Json) -> None:
     updates = timeline.updates.pop(_unit(entry), Counter())
     words = [
         f"run {entry['status']}",
-        f"{entry['writes']} writes" if entry["writes"] else "nothing to write",
+        _count(entry["writes"]),
         *(f"{name} updated ({count})" for name, count in sorted(updates.items())),
         entry["detail"],
     ]

@@ -139,7 +139,7 @@ def unmeasured(known: Json) -> list[str]:
     answered = {
         f"{it['account'].rpartition('/')[2]}/{it['name']}"
         for it in known["deployments"]
-        if it["seconds_to_verified"] is not None
+        if it["secondsToVerified"] is not None
     }
     expected = {name for name, said in STATES.items() if not said.startswith("quarantined")}
     return [f"deployment {name}: no first answer" for name in sorted(expected - answered)]

@@ -12,7 +12,13 @@ from pathlib import Path
 from ssl import SSLContext
 
 from sandbox import identity
-from sandbox.app_setup import OUTCOME_TOPIC, app_settings, gateway_id, subscribe
+from sandbox.app_setup import (
+    OUTCOME_TOPIC,
+    app_settings,
+    gateway_id,
+    make_dead_letters,
+    subscribe,
+)
 from sandbox.arm import server
 from sandbox.arm.apim import linked
 from sandbox.arm.apim.call import ApimOptions, azure_gateway_url
@@ -114,6 +120,12 @@ class LocalAzure:
         if self.app is None:
             raise ValueError("this local Azure runs no function app")
         return self.app
+
+    @property
+    def board(self) -> str:
+        """The board's address with the key that it needs, which no server ever sees there."""
+        ready = self.host.ready
+        return f"{ready.base_url}/api/board#key={ready.host_key}"
 
     def token(self, who: Identity = DEVELOPER) -> str:
         """A token for ARM, good for a day."""
@@ -294,6 +306,7 @@ class _Start:
         options = self.options
         if options.app_dir is None:
             return
+        await make_dead_letters(env["AzureWebJobsStorage"])
         host = HostOptions(options.app_dir, env, port=self._port(4))
         self.hosts.append(
             await self.stack.enter_async_context(functions_host(host, options.on_log))

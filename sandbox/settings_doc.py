@@ -1,4 +1,4 @@
-"""``make docs``: docs/settings.md and docs/onramp.schema.json, made from the models.
+"""``make docs``: docs/settings.md and the JSON Schemas, made from the models.
 
 The words of the page are in settings_page.md, with a <<name>> where a table goes.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.contracts import Json
+from sandbox.outcomes_schema import outcomes_schema
 from sandbox.rules_schema import rules_schema
 from shared.core.rules import RULE_SAYS
 from shared.settings import PREFIX, Settings
@@ -30,9 +31,14 @@ def documents() -> Mapping[str, str]:
     """Each file, below the repository, and what belongs into it."""
     schema = rules_schema()
     return {
-        "docs/onramp.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
+        "docs/onramp.schema.json": _text(schema),
+        "docs/outcome-events.schema.json": _text(outcomes_schema()),
         "docs/settings.md": _page(schema),
     }
+
+
+def _text(schema: Json) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _page(schema: Json) -> str:

@@ -51,6 +51,7 @@ def welcome(azure: LocalAzure, file: Path | None) -> str:
         ("identity", points.identity),
         ("Event Grid", points.event_grid),
         ("Functions", points.functions),
+        ("board", azure.board if azure.app else ""),
         ("blobs", points.blob),
         ("queues", points.queue),
         ("tables", points.table),

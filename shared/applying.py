@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared import logs
+from shared import logs, telemetry
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.plan import Action, Change
 from shared.errors import RetryableError, StaleRead, TerminalError
@@ -21,16 +21,25 @@ _STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
 class Applier:
     gateway: Gateway
 
+    @telemetry.traced("apply")
     async def apply(
-        self, plan: Sequence[Change], *, withheld: Mapping[str, AppliedChange], until: float
+        self,
+        plan: Sequence[Change],
+        *,
+        withheld: Mapping[str, AppliedChange],
+        until: float,
+        tell: Callable[[Sequence[AppliedChange]], Awaitable[None]] | None = None,
     ) -> tuple[AppliedChange, ...]:
         """Write *plan*, starting nothing after *until*; what became of each change, in order.
 
         Changes in *withheld* are not tried but recorded as given there. Ends with the level in
-        which a change turned out STALE: the plan is worth nothing then.
+        which a change turned out STALE: the plan is worth nothing then. Before each level but the
+        first, *tell* hears what is done.
         """
         done: list[AppliedChange] = []
         for _, level in groupby(plan, key=lambda change: change.level):
+            if tell and any(item.status is ChangeStatus.APPLIED for item in done):
+                await tell(done)
             failed = {item.change.path: item for item in done if item.status not in _STANDS}
             results = await asyncio.gather(
                 *(

@@ -8,7 +8,6 @@ OnboardingError
     TerminalError       the same call will fail again until somebody changes something
         ConfigError     the app's own settings
         GuardRefused    an unsafe plan
-        Held                a plan that takes off too much without a go-ahead
         InvalidEvent    not an event of ours
         InvalidId       a resource id or name outside the allowlist
         Rejected        the outside said no, for good
@@ -53,10 +52,6 @@ class ConfigError(TerminalError):
 
 class GuardRefused(TerminalError):
     """The plan would do what must never happen unattended."""
-
-
-class Held(TerminalError):
-    """The plan takes off more than a run may by itself; somebody must say that it is right."""
 
 
 class InvalidEvent(TerminalError):

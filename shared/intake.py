@@ -5,9 +5,10 @@ A mark without a message is found by the sweep. A message without a mark would d
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from shared import telemetry
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause
 from shared.ports import StateStore, WorkQueue
@@ -26,7 +27,7 @@ class Intake:
 
     async def event(self, unit: AccountId, cause: Cause) -> bool:
         """Take in an event; False when it was dealt with before."""
-        fresh = await self.state.mark(unit, cause)
+        fresh = await self.state.mark(unit, replace(cause, trace=telemetry.traceparent()))
         if fresh:
             await self.queue.send(unit)
         return fresh
@@ -37,8 +38,11 @@ class Intake:
 
         async def ask(number: int, unit: AccountId) -> None:
             async with slots:
-                await self.state.mark(unit, cause)
+                await self.state.mark(unit, traced)
                 late = max(0, number - _UNITS_AT_ONCE) // _UNITS_PER_SECOND
                 await self.queue.send(unit, delay=timedelta(seconds=late))
 
-        await asyncio.gather(*(ask(number, unit) for number, unit in enumerate(units)))
+        about = {"onramp.run": cause.run_id} if cause.run_id else {}
+        with telemetry.span(f"accept {cause.noted.kind}", about):
+            traced = replace(cause, trace=telemetry.traceparent())
+            await asyncio.gather(*(ask(number, unit) for number, unit in enumerate(units)))

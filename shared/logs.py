@@ -2,7 +2,8 @@
 
 The Functions worker passes only level, message and category on to Application Insights, so
 `extra=` would be lost there (azure-functions-python-worker, dispatcher.py): the fields go into
-the message, as one JSON object. Ids of the current run travel in a context variable.
+the message, as one JSON object, and with the record for whoever exports it
+(shared/adapters/telemetry_export.py). Ids of the current run travel in a context variable.
 """
 
 import json
@@ -27,17 +28,18 @@ def log_context(**fields: Field) -> Iterator[None]:
 
 
 def info(logger: logging.Logger, event: str, **fields: Field) -> None:
-    logger.info(_line(event, fields))
+    _log(logger, logging.INFO, event, fields)
 
 
 def warning(logger: logging.Logger, event: str, **fields: Field) -> None:
-    logger.warning(_line(event, fields))
+    _log(logger, logging.WARNING, event, fields)
 
 
 def error(logger: logging.Logger, event: str, exc: BaseException, **fields: Field) -> None:
     """Log a failure once, where it is handled; the message of *exc* is ours and has no secrets."""
-    logger.error(_line(event, {**fields, "error": f"{type(exc).__name__}: {exc}"}))
+    _log(logger, logging.ERROR, event, {**fields, "error": f"{type(exc).__name__}: {exc}"})
 
 
-def _line(event: str, fields: dict[str, Field]) -> str:
-    return json.dumps({"event": event, **_context.get(), **fields}, ensure_ascii=False)
+def _log(logger: logging.Logger, level: int, event: str, fields: dict[str, Field]) -> None:
+    said = {"event": event, **_context.get(), **fields}
+    logger.log(level, json.dumps(said, ensure_ascii=False), extra={"fields": said})

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.core.applied_states import AppliedState
 from shared.core.model import Account, Actual, Json, Wants
 from shared.core.plan import Change
 from shared.core.probes import Probe
 from shared.core.proofs import Answer
+from shared.core.records import ChapterRecord, DeploymentRecord, RunAnswer, SweepRecord
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run
-from shared.core.single_flight import Cause, Claim, Ending
+from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 
 
 class Inventory(Protocol):
@@ -96,37 +98,86 @@ class StateStore(Protocol):
     async def finish(self, claim: Claim, ending: Ending) -> bool:
         """Give the unit back, done or to be tried again; True when it was marked meanwhile."""
 
+    async def peek(self, unit: AccountId) -> Claim:
+        """What a claim would say, without taking the unit."""
+
+    async def units(self) -> tuple[tuple[AccountId, UnitRow], ...]:
+        """Every unit that was ever marked."""
+
+    async def unfinished(self) -> tuple[AccountId, ...]:
+        """The units that are marked and not done."""
+
+
+class Ledger(Protocol):
+    """What is written down of runs; it may be lost."""
+
     async def record_run(self, run: Run) -> None:
         """Write *run* under each of its ids."""
 
-    async def record_deployments(self, run: Run) -> None:
-        """Write what became of the unit's deployments, where that changed."""
+    async def record_end(self, run: Run, *, was_blocked: str) -> None:
+        """Write what became of the unit's deployments, where that changed, why, and what to tell.
+
+        Args:
+            run: A run that has ended.
+            was_blocked: What was told last of why nothing is done for the unit.
+        """
 
     async def proofs(self, unit: AccountId) -> Mapping[str, str]:
         """Fingerprints of what was proven of the unit's deployments, by lower-cased name."""
 
+    async def applied_state(self, unit: AccountId, run_id: str = "") -> AppliedState | None:
+        """What stood after that run, or after the last one that wrote; None if it is not known."""
+
+    async def record_sweep(self, sweep: SweepRecord) -> None:
+        """Write that the sweep has looked."""
+
+    async def prune(self, before: datetime, *, now: datetime) -> int:
+        """Forget what is from before *before*, or some of it; how many rows that were."""
+
+
+class Outbox(Protocol):
+    """What the world is still to be told."""
+
+    async def outcomes(self, unit: AccountId) -> tuple[Json, ...]:
+        """CloudEvents, the oldest first."""
+
+    async def forget(self, unit: AccountId, ids: Iterable[str]) -> None:
+        """They were sent."""
+
 
 class History(Protocol):
-    """What the state store tells people."""
+    """What the ledger tells people."""
 
-    async def run(self, run_id: str) -> list[Json]:
-        """The runs under *run_id*, one per unit; empty when there is none."""
+    async def runs(self, *, limit: int, after: str = "") -> list[RunAnswer]:
+        """The newest first, from the one that follows the run *after* on."""
 
-    async def deployments(self) -> list[Json]:
+    async def run(self, run_id: str) -> RunAnswer | None:
+        """The run with all that it did; None when there is none."""
+
+    async def deployments(self) -> list[DeploymentRecord]:
         """Every deployment that was ever seen, with what became of it."""
 
-    async def unfinished(self) -> tuple[AccountId, ...]:
-        """The units that are marked and not done."""
+    async def story(self, unit: AccountId, name: str) -> list[ChapterRecord]:
+        """What the last hundred runs meant for a deployment, the newest first."""
+
+    async def applied_states(self, unit: AccountId) -> list[AppliedState]:
+        """What the unit can go back to, the newest first."""
+
+    async def last_sweep(self) -> SweepRecord | None:
+        """None before the first one."""
 
 
 class WorkQueue(Protocol):
     async def send(self, unit: AccountId, *, delay: timedelta = timedelta()) -> None:
         """Ask for a reconcile of *unit*, not before *delay* has passed."""
 
+    async def length(self) -> int:
+        """Messages, those that wait for their time included; about."""
+
 
 class Outcomes(Protocol):
-    async def publish(self, run: Run) -> None:
-        """Tell the world what a run changed. Best effort: never raises for the receiver's sake."""
+    async def publish(self, unit: AccountId) -> None:
+        """Tell the world what it is still to be told. Best effort: never raises."""
 
 
 class Clock(Protocol):

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared import logs
+from shared import logs, telemetry
 from shared.core.probes import Probe
 from shared.core.proofs import UNPROVABLE, Answer, Proof, fingerprint_of, proof_of, proven
 from shared.core.resource_ids import AccountId
 from shared.core.states import DeploymentState, Verdict
 from shared.errors import OnboardingError, Unavailable
-from shared.ports import Clock, GatewayCalls, StateStore
+from shared.ports import Clock, GatewayCalls, Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +21,10 @@ _AT_ONCE = 4  # a client among others
 @dataclass(frozen=True, slots=True)
 class Prover:
     calls: GatewayCalls
-    state: StateStore
+    ledger: Ledger
     clock: Clock
 
+    @telemetry.traced("prove")
     async def prove(
         self,
         unit: AccountId,
@@ -37,7 +38,7 @@ class Prover:
         What was proven before and has not changed is not asked again. Where the gateway can't be
         asked at all, one question is enough: nobody waits for the others in vain.
         """
-        known = await self.state.proofs(unit)
+        known = await self.ledger.proofs(unit)
         slots, obstacles = asyncio.Semaphore(_AT_ONCE), list[Proof]()
 
         async def one(name: str) -> Proof:
@@ -67,7 +68,10 @@ class Prover:
         for probe in probes:
             if self.clock.monotonic() >= until:
                 raise Unavailable("the run's time is up")
-            answers.append(await self.calls.ask(probe, until=until))
+            about = {"onramp.surface": probe.surface, "peer.service": "gateway"}
+            with telemetry.span("probe", about, calls_out=True) as span:
+                answers.append(await self.calls.ask(probe, until=until))
+                span.set({"onramp.answer": answers[-1].status})
         proof = proof_of(probes, answers)
         words = "deployment verified" if proof.proven else "deployment not verified"
         write = logs.info if proof.proven else logs.warning

@@ -2,41 +2,43 @@
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
 from shared import logs
 from shared.applying import Applier
-from shared.core import rejections
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.desired import Desired, desired
-from shared.core.guard import Brake, check_removals, guard
-from shared.core.model import Service
-from shared.core.modes import Mode
-from shared.core.naming import unit_hash
-from shared.core.observed import Observed, Rules
-from shared.core.plan import WRITES, Change, make_plan
+from shared.core.applied_states import (
+    AppliedState,
+    as_rolled_back,
+    drifted,
+)
+from shared.core.endings import Result, facts, held, judged, left_by
+from shared.core.observed import Rules
+from shared.core.orders import NO_ORDER
+from shared.core.outcomes import still_blocked_by
+from shared.core.outlook import Outlook
+from shared.core.plan import Action
 from shared.core.proofs import with_proofs
-from shared.core.quota import added_operations, over_quota
 from shared.core.resource_ids import AccountId
-from shared.core.rulebook import wants
-from shared.core.runs import Run, RunStatus, after_changes, run_status
+from shared.core.run_ids import run_id
+from shared.core.runs import Run, RunStatus, after_changes
 from shared.core.seen import inventory_fingerprint, missing
-from shared.core.single_flight import Claim, Ending
-from shared.core.standing import read_standing, served_names
-from shared.core.stands import made_anew, what_stands
-from shared.core.states import Verdict
-from shared.errors import Held, RetryableError, TerminalError
-from shared.ports import Clock, Gateway, Inventory, Outcomes, StateStore, WorkQueue
+from shared.core.single_flight import Cause, Claim, Ending
+from shared.core.stands import made_anew
+from shared.core.states import DeploymentState, Verdict
+from shared.errors import RetryableError, TerminalError
+from shared.metering import metering
+from shared.planning import Planner
+from shared.ports import Clock, Inventory, Ledger, Outcomes, StateStore, WorkQueue
 from shared.proving import Prover
+from shared.run_telemetry import run_span, tell_of_end
 
 logger = logging.getLogger(__name__)
 
 _READS = 3  # how often one run starts over when somebody else wrote, before it leaves it for later
-_LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
-_PROOFS = 8  # looks at what does not answer yet, about half an hour; then the sweep's are enough
 _BACKOFF = timedelta(seconds=15), timedelta(minutes=15)  # first, longest
 _LONGEST_WAIT = timedelta(hours=1)  # whatever was asked for: the sweep would look anyway
 _SOON = timedelta(seconds=1)  # past the moment, for clocks tick in seconds
@@ -45,14 +47,14 @@ _SOON = timedelta(seconds=1)  # past the moment, for clocks tick in seconds
 @dataclass(frozen=True, slots=True)
 class Reconciler:
     inventory: Inventory
-    gateway: Gateway
+    planner: Planner
     applier: Applier
     state: StateStore
+    ledger: Ledger
     queue: WorkQueue
     outcomes: Outcomes
     clock: Clock
     rules: Rules
-    brake: Brake
     run_deadline: timedelta
     prover: Prover | None = None  # None: nobody wants proof
 
@@ -65,91 +67,81 @@ class Reconciler:
             return None
         if claim is None:
             return None
+        now = self.clock.now()
         run = Run(
-            claim.run_ids or (uuid4().hex,),
+            claim.run_ids or (run_id(now, uuid4().hex),),
             unit,
             RunStatus.RUNNING,
-            started=self.clock.now(),
+            started=now,
             rejections=claim.rejections,
             written={it.name: it.at for it in claim.expected if it.at},
+            causes=claim.causes,
+            order=claim.order,
+            hold=claim.hold,
         )
-        with logs.log_context(run=run.ids[0], unit=unit.arm_id):
+        context = logs.log_context(run=run.ids[0], unit=unit.arm_id)
+        with context, metering() as meter, run_span(claim, run) as span:
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
             if claim.run_ids:
-                await self.state.record_run(run)
+                await self.ledger.record_run(run)
             run = await self._look(run, claim, until)
-            return await self._end(claim, replace(run, finished=self.clock.now()))
+            ended = replace(run, finished=self.clock.now(), arm_calls=meter.arm_calls)
+            tell_of_end(span, ended)
+            return await self._end(claim, ended)
 
     async def _walk(self, run: Run, claim: Claim, until: float) -> Run:
-        """One pass. Its order is part of the protocol, after the row that was claimed before it:
-        what stands with its ETags, then the inventory, then writes that name those ETags. In any
-        other order older state can overwrite newer (docs/architecture.md, Single flight).
-        """  # noqa: D205
-        unit, rules, now = run.unit, self.rules, self.clock.now()
-        actual = await self.gateway.actual(
-            unit, wants(rules.book), known=frozenset(claim.stands), until=until
-        )
-        standing = read_standing(unit, actual, owner=rules.owner)
-        confirm = served_names(standing) | frozenset(claim.expected_names)
-        account = await self.inventory.read(unit, confirm=confirm, until=until)
-        last_mode = Mode(claim.mode) if claim.mode else None
-        observed = Observed(unit, account, standing, actual.service, now, last_mode, actual.facts)
-        wanted = desired(observed, rules)
-        check_removals(wanted, self.brake, go_ahead=claim.go_ahead)
-        plan = guard(
-            make_plan(wanted, actual.resources, owner=rules.owner, unit=unit_hash(unit)), unit
-        )
-        refused = rejections.withheld(plan, () if claim.run_ids else claim.rejections, now)
-        no_room = await self._no_room(plan, actual.service, until)
-        held = {**no_room, **refused, **(_planned(plan) if wanted.mode is Mode.OBSERVE else {})}
-        if new := made_anew(plan, held) - set(claim.stands):
+        """One pass; a plan that turns out stale on the way is worth nothing."""
+        back_to = await self._back_to(claim)
+        outlook = await self.planner.look(claim, until=until, back_to=back_to)
+        if outlook.held:
+            return held(run, claim, outlook, now=self.clock.now())
+        run = replace(run, facts=facts(outlook), planned=len(outlook.writes))
+        left = await self._left(claim, outlook)
+        withheld = {**outlook.withheld, **(_planned(outlook) if outlook.observes else {})}
+        if new := made_anew(outlook.plan, withheld) - set(claim.stands):
             await self.state.note(claim, new)
-        changes = await self.applier.apply(plan, withheld=held, until=until)
-        patient = claim.attempts < _LOOKS
-        unseen = missing(account, claim.expected_names) if patient else ()
-        status = run_status(changes, wanted.verdicts if patient else ())
-        status = RunStatus.WAITING if unseen else status
-        verdicts, unproven = await self._proven(unit, wanted, changes, until)
-        if unproven and status is RunStatus.SUCCEEDED:
-            is_early = claim.attempts < _PROOFS
-            status = RunStatus.WAITING if is_early else RunStatus.INCOMPLETE
-        done = status is RunStatus.SUCCEEDED
-        written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
-        return replace(
-            run,
-            status=status,
-            changes=(*written, *changes),
-            verdicts=verdicts,
-            notes=(*wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
-            wait=max((item.wait for item in changes if item.wait), default=None),
-            mode=wanted.mode.value,
-            seen=inventory_fingerprint(account, rules) if done else "",
-            stands=what_stands(actual.resources, changes),
-            rejections=rejections.after(changes, claim.rejections, refused, now),
+        changes = await self.applier.apply(
+            outlook.plan, withheld=withheld, until=until, tell=lambda done: self._tell(run, done)
         )
+        verdicts, unproven = await self._proven(outlook, changes, until)
+        result = Result(outlook, changes, verdicts, unproven, drifted(outlook.plan, left))
+        return judged(run, claim, result, now=self.clock.now(), rules=self.rules)
 
     async def _proven(
-        self,
-        unit: AccountId,
-        wanted: Desired,
-        changes: tuple[AppliedChange, ...],
-        until: float,
+        self, outlook: Outlook, changes: tuple[AppliedChange, ...], until: float
     ) -> tuple[tuple[Verdict, ...], bool]:
         """The verdicts in the end, and whether one is still to be proven by a call."""
+        wanted = outlook.wanted
         verdicts = after_changes(wanted.verdicts, changes)
         is_stale = any(item.status is ChangeStatus.STALE for item in changes)
-        if self.prover is None or is_stale or wanted.mode is Mode.OBSERVE:
+        if outlook.is_rolled_back:
+            return as_rolled_back(verdicts, outlook.served), False
+        if self.prover is None or is_stale or outlook.observes:
             return verdicts, False
-        proofs = await self.prover.prove(unit, verdicts, wanted.probes, until=until)
+        proofs = await self.prover.prove(outlook.unit, verdicts, wanted.probes, until=until)
         return with_proofs(verdicts, proofs)
 
-    async def _no_room(
-        self, plan: tuple[Change, ...], service: Service, until: float
-    ) -> Mapping[str, AppliedChange]:
-        if not added_operations(plan):
-            return {}
-        in_use = await self.gateway.operations_in_use(until=until)
-        return over_quota(plan, sku=service.sku, in_use=in_use)
+    async def _back_to(self, claim: Claim) -> AppliedState | None:
+        if not claim.order.rollback:
+            return None
+        state = await self.ledger.applied_state(claim.unit, claim.order.rollback)
+        if state is None:
+            raise TerminalError("the state to go back to is not known any more")
+        return state
+
+    async def _left(self, claim: Claim, outlook: Outlook) -> AppliedState | None:
+        """What we left there; only asked for where something may have been changed since."""
+        may_differ = any(it.action in (Action.CREATE, Action.UPDATE) for it in outlook.plan)
+        if not claim.left or not may_differ:
+            return None
+        return await self.ledger.applied_state(claim.unit, claim.left)
+
+    async def _tell(self, run: Run, done: Sequence[AppliedChange]) -> None:
+        """How far the run is, for those who look meanwhile; not worth failing for."""
+        try:
+            await self.ledger.record_run(replace(run, changes=(*run.changes, *done)))
+        except RetryableError as exc:
+            logs.warning(logger, "progress not recorded", detail=str(exc))
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:
@@ -161,8 +153,6 @@ class Reconciler:
                     break
         except RetryableError as exc:
             return replace(run, status=RunStatus.WAITING, error=str(exc), wait=exc.retry_after)
-        except Held as exc:
-            return replace(run, status=RunStatus.HELD, error=str(exc))
         except TerminalError as exc:
             return replace(run, status=RunStatus.FAILED, error=str(exc))
         except Exception as exc:
@@ -185,10 +175,12 @@ class Reconciler:
 
     async def _end(self, claim: Claim, run: Run) -> Run:
         """Record, give the unit back, and ask for what is left to do."""
-        await self.state.record_deployments(run)
+        await self.ledger.record_end(run, was_blocked=claim.blocked)
         if claim.run_ids or run.is_news:
-            await self.state.record_run(run)
+            await self.ledger.record_run(run)
         waiting = run.status is RunStatus.WAITING
+        if run.status is RunStatus.HELD and claim.order.digest and claim.has_other_causes:
+            await self.state.mark(run.unit, Cause(full=True))  # they are not to wait for it
         delay = _delay(claim.attempts, run.wait)
         ending = Ending(
             done=not waiting,
@@ -198,23 +190,30 @@ class Reconciler:
             seen=run.seen,
             stands=run.stands,
             rejections=run.rejections,
+            order=run.order if waiting else NO_ORDER,
+            hold=run.hold,
+            blocked=still_blocked_by(run, claim.blocked),
+            left=left_by(run, claim.left),
         )
         marked_meanwhile = await self.state.finish(claim, ending)
         if waiting or marked_meanwhile:
             at_once = marked_meanwhile and not run.wait
             await self.queue.send(run.unit, delay=timedelta() if at_once else delay + _SOON)
         write = logs.info if run.status is RunStatus.SUCCEEDED else logs.warning
-        write(logger, "run ended", status=run.status.value, writes=run.writes, detail=run.error)
-        await self.outcomes.publish(run)
+        write(
+            logger,
+            "run ended",
+            status=run.status.value,
+            writes=run.writes,
+            quarantined=sum(it.state is DeploymentState.QUARANTINED for it in run.verdicts or ()),
+            detail=run.error,
+        )
+        await self.outcomes.publish(run.unit)
         return run
 
 
-def _planned(plan: tuple[Change, ...]) -> dict[str, AppliedChange]:
-    return {
-        change.path: AppliedChange(change, ChangeStatus.PLANNED)
-        for change in plan
-        if change.action in WRITES
-    }
+def _planned(outlook: Outlook) -> dict[str, AppliedChange]:
+    return {it.path: AppliedChange(it, ChangeStatus.PLANNED) for it in outlook.writes}
 
 
 def _delay(attempts: int, wait: timedelta | None) -> timedelta:

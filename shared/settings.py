@@ -6,6 +6,7 @@ reads environment variables.
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,9 @@ from shared.errors import ConfigError, InvalidId
 
 PREFIX = "ONRAMP_"
 _STORAGE = "AzureWebJobsStorage"
+_SERVICES = frozenset({"blobServiceUri", "tableServiceUri", "queueServiceUri"})
+# What azure-functions-runtime takes for true (utils/app_setting_manager.py).
+_TRUE = frozenset({"1", "true", "t", "yes", "y"})
 _APP = Path(__file__).resolve().parents[1]
 # What was a setting once, and its place in the rules file.
 _MOVED = {"surfaces": "surfaces", "path_prefix": "path", "token_limits": "token_limit"}
@@ -61,7 +65,7 @@ def _file(value: Path) -> Path:
 
 def _storage(parts: Mapping[str, str]) -> Mapping[str, str]:
     known = "" in parts or "accountName" in parts
-    if not known and not {"tableServiceUri", "queueServiceUri"} <= parts.keys():
+    if not known and not parts.keys() >= _SERVICES:
         raise ValueError("is not set: a connection string, or its identity-based form")
     return parts
 
@@ -133,6 +137,13 @@ class Settings(BaseModel):
     outcome_topic: Annotated[str, AfterValidator(_endpoint)] | None = Field(
         default=None, description="Endpoint of an Event Grid topic that hears what runs changed"
     )
+    dead_letters: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")] = Field(
+        default="dead-letters",
+        description="Container to which the event subscriptions write what they give up",
+    )
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="Days after which runs and stories are forgotten"
+    )
     run_deadline_s: Annotated[int, Field(ge=5, le=360)] = Field(
         default=240, description="Seconds after which a run starts no further write"
     )
@@ -147,7 +158,8 @@ class Settings(BaseModel):
     )
     storage: Annotated[Mapping[str, str], AfterValidator(_storage)] = Field(
         description="`AzureWebJobsStorage`: a connection string, or its identity-based form "
-        "(`AzureWebJobsStorage__accountName`, or `__tableServiceUri` and `__queueServiceUri`)"
+        "(`AzureWebJobsStorage__accountName`, or `__blobServiceUri`, `__tableServiceUri` and "
+        "`__queueServiceUri`)"
     )
 
     @property
@@ -167,7 +179,7 @@ class Settings(BaseModel):
         return timedelta(seconds=seconds) + _LEASE_MARGIN
 
     def storage_url(self, service: str) -> str:
-        """The endpoint of *service* ("table" or "queue") where storage is used by identity."""
+        """The endpoint of *service* (table, queue or blob) where storage is used by identity."""
         named = self.storage.get(f"{service}ServiceUri")
         return named or f"https://{self.storage['accountName']}.{service}.core.windows.net"
 
@@ -193,6 +205,28 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     except ValidationError as exc:
         problems = "\n".join(f"  - {_problem(dict(error))}" for error in exc.errors())
         raise ConfigError(f"model-onramp can't start with these settings:\n{problems}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Where telemetry goes, and what the app is called there."""
+
+    connection_string: str
+    role: str
+
+
+def read_exporter(env: Mapping[str, str] = os.environ) -> Exporter | None:
+    """What the Functions settings say of telemetry; None when the app is not to export any.
+
+    With PYTHON_ENABLE_OPENTELEMETRY the worker tells the host that it exports its own, and a host
+    that exports by OpenTelemetry then drops its log lines (OpenTelemetryConfigurationExtensions.cs
+    in Azure/azure-functions-host): so the same setting decides here.
+    """
+    connection_string = env.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
+    asked = env.get("PYTHON_ENABLE_OPENTELEMETRY", "").strip().lower()
+    if asked not in _TRUE or not connection_string:
+        return None
+    return Exporter(connection_string, env.get("WEBSITE_SITE_NAME") or "model-onramp")
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Clients are made at first use and kept for the process: creating one costs a con
 Functions kills an app that takes long to index.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,14 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 
+from shared import logs, telemetry
 from shared.intake import Intake
-from shared.ports import Clock, Gateway, History, Inventory, Outcomes, StateStore, WorkQueue
-from shared.settings import Settings, read_settings
+from shared.ports import (
+    Clock,
+    Gateway,
+    History,
+    Inventory,
+    Ledger,
+    Outcomes,
+    StateStore,
+    WorkQueue,
+)
+from shared.settings import Settings, read_exporter, read_settings
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from shared.adapters.arm import Arm
+    from shared.adapters.dead_letters import DeadLetters
+    from shared.adapters.gateway_survey import ApimSurvey
+    from shared.adapters.table_ledger import TableLedger
     from shared.adapters.table_state import TableState
     from shared.core.observed import Rules
+    from shared.planning import Planner
     from shared.proving import Prover
     from shared.reconciler import Reconciler
 
@@ -30,11 +47,16 @@ class App:
 
     settings: Settings
     reconciler: "Reconciler"
+    planner: "Planner"
     inventory: Inventory
     gateway: Gateway
+    survey: "ApimSurvey"
+    clock: Clock
     state: StateStore
+    ledger: Ledger
     history: History
     intake: Intake
+    queue: WorkQueue
 
 
 def check() -> None:
@@ -45,6 +67,19 @@ def check() -> None:
     """
     if settings().rules_path is not None:
         rules()
+
+
+def set_up_telemetry() -> None:
+    """Export telemetry if the settings ask for it; the app works without, whatever comes of it."""
+    its = read_exporter()
+    if its is None:
+        return
+    try:
+        from shared.adapters.telemetry_export import exported
+
+        telemetry.let_listen(exported(its.connection_string, role=its.role))
+    except Exception as exc:  # noqa: BLE001 - a beta of an SDK, and not what the app is for
+        logs.error(logger, "telemetry is off", exc)
 
 
 @cache
@@ -64,9 +99,12 @@ def app() -> App:
     from shared.adapters.arm import Arm
     from shared.adapters.clock import SystemClock
     from shared.adapters.gateway import ApimGateway
+    from shared.adapters.gateway_survey import ApimSurvey
     from shared.adapters.inventory import ArmInventory
+    from shared.adapters.table_history import TableHistory
     from shared.applying import Applier
     from shared.core.guard import Brake
+    from shared.planning import Planner
     from shared.reconciler import Reconciler
 
     its, clock = settings(), SystemClock()
@@ -85,20 +123,38 @@ def app() -> App:
         parallel_writes=its.parallel_writes,
     )
     inventory = ArmInventory(arm, clock, subscriptions=its.watched)
+    brake = Brake(its.max_removals, its.max_removal_percent)
+    planner = Planner(inventory, gateway, clock, rules(), brake)
+    ledger = _ledger(its)
     reconciler = Reconciler(
         inventory=inventory,
-        gateway=gateway,
+        planner=planner,
         applier=Applier(gateway),
         state=_state(),
+        ledger=ledger,
         queue=_queue(),
-        outcomes=_outcomes(its),
+        outcomes=_outcomes(its, ledger),
         clock=clock,
         rules=rules(),
-        brake=Brake(its.max_removals, its.max_removal_percent),
         run_deadline=timedelta(seconds=its.run_deadline_s),
-        prover=_prover(its, arm, clock),
+        prover=_prover(its, arm, clock, ledger),
     )
-    return App(its, reconciler, inventory, gateway, _state(), _state(), intake())
+    history = TableHistory(_table_service(its))
+    survey = ApimSurvey(arm, its.gateway_id, owner=its.owner, parallel_reads=its.parallel_reads)
+    return App(
+        its,
+        reconciler,
+        planner,
+        inventory,
+        gateway,
+        survey,
+        clock,
+        _state(),
+        ledger,
+        history,
+        intake(),
+        _queue(),
+    )
 
 
 @cache
@@ -123,6 +179,21 @@ def _queue() -> WorkQueue:
 
 
 @cache
+def dead_letters() -> "DeadLetters":
+    from azure.storage.blob.aio import ContainerClient
+
+    from shared.adapters.dead_letters import DeadLetters
+
+    its = settings()
+    name = its.dead_letters
+    if connection := its.storage.get(""):
+        container = ContainerClient.from_connection_string(connection, name)
+    else:
+        container = ContainerClient(its.storage_url("blob"), name, credential=_credential())
+    return DeadLetters(_table_service(its), container)
+
+
+@cache
 def rules() -> "Rules":
     """What the settings and the rules file say of how deployments become APIs."""
     from shared.core.observed import Rules
@@ -137,7 +208,13 @@ def rules() -> "Rules":
     )
 
 
-def _prover(its: Settings, arm: "Arm", clock: Clock) -> "Prover | None":
+def _ledger(its: Settings) -> "TableLedger":
+    from shared.adapters.table_ledger import TableLedger
+
+    return TableLedger(_table_service(its), tells=its.outcome_topic is not None)
+
+
+def _prover(its: Settings, arm: "Arm", clock: Clock, ledger: Ledger) -> "Prover | None":
     from shared.adapters.gateway_calls import ApimCalls
     from shared.proving import Prover
 
@@ -146,15 +223,15 @@ def _prover(its: Settings, arm: "Arm", clock: Clock) -> "Prover | None":
     calls = ApimCalls(
         arm, its.gateway_id, subscription=its.verify_subscription, scope=its.verify_scope
     )
-    return Prover(calls, _state(), clock)
+    return Prover(calls, ledger, clock)
 
 
-def _outcomes(its: Settings) -> Outcomes:
+def _outcomes(its: Settings, ledger: "TableLedger") -> Outcomes:
     from shared.adapters.outcome_events import NoOutcomes, TopicOutcomes
 
     if its.outcome_topic is None:
         return NoOutcomes()
-    return TopicOutcomes(_credential(), its.outcome_topic)
+    return TopicOutcomes(_credential(), its.outcome_topic, ledger, source=its.gateway_id.arm_id)
 
 
 def _table_service(its: Settings) -> Any:

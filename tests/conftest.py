@@ -3,8 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from tests.stage import Stage, a_stage
+
+settings.register_profile("untimed", deadline=None)  # benchmarks measure time, tests don't
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ from sandbox.demo_tables import Standing, standing
 from sandbox.local_azure import APP, LocalAzure, Options, local_azure
 from sandbox.models.journal import Called
 from sandbox.world import SUBSCRIPTION
-from shared.adapters.table_state import DEPLOYMENTS, RUNS, UNITS, TableState
+from shared.adapters.table_state import TableState
+from shared.adapters.tables import TABLES
 from shared.core.messages import QUEUE
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,8 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
 _PATIENCE_S = 60
-_UNPROVEN = ("not verified yet on ", "kept as it was: ")
+_ALL = {"limit": "1000"}
+_UNPROVEN = ("not verified yet on ", "kept as it was: ", "served as it was: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Stage:
         await self.arm.put(f"{self.azure.gateway_id}/{path}", body, version=GATEWAY_VERSION)
 
     async def deployment(self, account: str, name: str) -> Json:
-        async with self.app.get("/api/deployments") as response:
+        async with self.app.get("/api/deployments", params=_ALL) as response:
             found: list[Json] = (await response.json())["deployments"]
         wanted = (account.lower(), name)
         return next((it for it in found if (it["account"].lower(), it["name"]) == wanted), {})
@@ -138,13 +140,15 @@ class Stage:
 
     async def assumed(self) -> list[Json]:
         """Deployments that count as onboarded though none has answered, and no reason is told."""
-        async with self.app.get("/api/deployments", params={"state": "applied"}) as response:
+        async with self.app.get(
+            "/api/deployments", params={**_ALL, "state": "applied"}
+        ) as response:
             found: list[Json] = (await response.json())["deployments"]
         return [it for it in found if not any(words in it["reason"] for words in _UNPROVEN)]
 
     async def states(self, account: str) -> dict[str, str]:
         """The states of an account's deployments by name."""
-        async with self.app.get("/api/deployments") as response:
+        async with self.app.get("/api/deployments", params=_ALL) as response:
             found: list[Json] = (await response.json())["deployments"]
         return {it["name"]: it["state"] for it in found if it["account"].lower() == account.lower()}
 
@@ -209,7 +213,7 @@ class Stage:
 
     async def lose_the_tables(self) -> None:
         """Everything that the app remembers, gone."""
-        for name in (UNITS, DEPLOYMENTS, RUNS):
+        for name in TABLES:
             table = self.tables.get_table_client(name)
             async for entity in table.list_entities():
                 await table.delete_entity(entity)

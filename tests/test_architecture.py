@@ -7,13 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
+    ("onramp",),  # the command line: an edge like the handlers, and never deployed with them
     ("function_app",),
     ("handlers",),
     ("shared.wiring",),
     ("shared.reconciler",),
-    ("shared.applying", "shared.proving", "shared.intake", "shared.adapters"),
+    ("shared.planning", "shared.applying", "shared.proving", "shared.intake", "shared.adapters"),
     ("shared.ports",),
-    ("shared.settings", "shared.rules_file", "shared.logs"),
+    ("shared.run_telemetry", "shared.metering"),
+    ("shared.settings", "shared.rules_file", "shared.logs", "shared.telemetry"),
     ("shared.core",),
     ("shared.errors",),
 )
@@ -21,7 +23,9 @@ NOT_IN_CORE = {"azure", "os", "logging", "time", "random", "aiohttp", "asyncio"}
 
 
 def app_modules() -> list[Path]:
-    folders = [path for room in ("handlers", "shared") for path in (ROOT / room).rglob("*.py")]
+    folders = [
+        path for room in ("handlers", "onramp", "shared") for path in (ROOT / room).rglob("*.py")
+    ]
     return [ROOT / "function_app.py", *folders]
 
 
@@ -64,10 +68,11 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_only_the_edge_knows_azure_the_environment_and_the_sandbox(path: Path) -> None:
     module, found = module_name(path), imports(path)
     top = {name.partition(".")[0] for name in found}
-    is_edge = module.startswith("shared.adapters") or module == "shared.wiring"
+    is_edge = module.startswith("shared.adapters") or module in ("shared.wiring", "onramp.sign_in")
     is_trigger = module == "function_app" or module.startswith("handlers")
 
     assert "sandbox" not in top
+    assert not module.startswith("onramp") or not top & {"handlers", "function_app"}
     assert "azure" not in top or is_edge or is_trigger
     assert not is_trigger or {n for n in found if n.startswith("azure")} <= {
         "azure.functions",

@@ -90,6 +90,7 @@ def test_a_rules_file_that_is_asked_for_is_found_below_the_app_or_where_its_path
         ),
         (
             {
+                "AzureWebJobsStorage__blobServiceUri": "https://b.example",
                 "AzureWebJobsStorage__tableServiceUri": "https://t.example",
                 "AzureWebJobsStorage__queueServiceUri": "https://q.example",
             },

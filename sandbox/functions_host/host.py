@@ -14,7 +14,7 @@ from sandbox.functions_host.http import HttpTrigger, http_functions
 from sandbox.functions_host.invocations import Invoker
 from sandbox.functions_host.keys import Keys
 from sandbox.functions_host.outputs import OutputWriter
-from sandbox.functions_host.queues import QueueListener
+from sandbox.functions_host.queues import QueueListener, poison_name
 from sandbox.functions_host.runtime import IndexedFunction
 from sandbox.functions_host.storage import StorageConnections
 from sandbox.functions_host.timers import TimerListener
@@ -119,10 +119,11 @@ class FunctionApp:
     async def _queue_listener(self, function: Function) -> QueueListener:
         service = await self._storage.queues(function.trigger.text("connection"))
         name = function.trigger.text("queueName")
+        poison = poison_name(name)
         return QueueListener(
             function,
             service.get_queue_client(name),
-            service.get_queue_client(f"{name}-poison"),
+            service.get_queue_client(poison) if poison else None,
             options=self.config.queues,
             invoker=self.invoker,
         )

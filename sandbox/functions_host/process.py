@@ -9,7 +9,7 @@ The child ends with its parent, however that ends: it watches its standard input
 import asyncio
 import json
 import os
-import sys
+import sysconfig
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from sandbox.functions_host.keys import EVENT_GRID_KEY_NAME, new_master_key
+from sandbox.functions_host.vendored import command
 
 _ROOT = Path(__file__).resolve().parents[2]
 # The rest of the caller's environment stays out: it may hold credentials of a real Azure.
@@ -88,9 +89,10 @@ class FunctionsHost:
 
     async def start(self) -> None:
         """Start the process and wait until it serves; HostFailedError with its last words."""
+        app_dir = self._options.app_dir.resolve()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sandbox.functions_host", "--json", "--watch-stdin"),
-            *("--app", str(self._options.app_dir.resolve()), "--port", str(self._port)),
+            *command(app_dir, Path(sysconfig.get_path("purelib"))),
+            *("--json", "--watch-stdin", "--app", str(app_dir), "--port", str(self._port)),
             *("--log-format", self._options.log_format),
             *("--drain-seconds", str(self._options.drain_seconds)),
             cwd=_ROOT,

@@ -10,6 +10,10 @@ sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.*):
     dequeued more often than that   moved without an invocation
     not base64 (when expected)      moved without an invocation, text as it was
     still running                   invisible for 10 minutes, renewed at half-time
+
+A queue whose own name ends in -poison has no poison queue (QueueListenerFactory.cs, which also
+looks at the length of the name): a message that fails there stays invisible for the rest of its 10
+minutes, and one that came too often, or is not base64, is never handed over.
 """
 
 import asyncio
@@ -36,6 +40,8 @@ from sandbox.functions_host.runtime import Datum
 _logger = logging.getLogger("Host.Triggers.Queues")
 
 _PROCESSING = timedelta(minutes=10)
+_POISON = "-poison"
+_LONGEST_NAME = 63  # learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
 _FIRST_DELAY_S = 0.1  # QueuePollingIntervals.Minimum
 
 
@@ -46,7 +52,7 @@ class QueueListener:
         self,
         function: Function,
         queue: QueueClient,
-        poison: QueueClient,
+        poison: QueueClient | None,
         *,
         options: QueueOptions,
         invoker: Invoker,
@@ -125,7 +131,7 @@ class QueueListener:
             await self._queue.delete_message(message)
         elif count >= most:
             await self._move_to_poison(message)
-        else:
+        elif self._poison is not None:
             timeout_s = int(self._options.visibility_timeout.total_seconds())
             await self._queue.update_message(message, visibility_timeout=timeout_s)
 
@@ -152,6 +158,8 @@ class QueueListener:
             message.pop_receipt = updated.pop_receipt
 
     async def _move_to_poison(self, message: QueueMessage) -> None:
+        if self._poison is None:
+            return
         _logger.warning(
             "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
             *(self._options.max_dequeue_count, self._poison.queue_name),
@@ -159,15 +167,16 @@ class QueueListener:
         try:
             await self._poison.send_message(message.content)
         except ResourceNotFoundError:
-            await self._create_poison()
+            with suppress(ResourceExistsError):
+                await self._poison.create_queue()
             await self._poison.send_message(message.content)
         await self._queue.delete_message(message)
 
-    async def _create_poison(self) -> None:
-        try:
-            await self._poison.create_queue()
-        except ResourceExistsError:
-            return
+
+def poison_name(queue: str) -> str | None:
+    """The queue that takes what can't be processed; None where there is none."""
+    name = f"{queue}{_POISON}"
+    return None if queue.endswith(_POISON) or len(name) > _LONGEST_NAME else name
 
 
 def decoded(content: str, *, expect_base64: bool) -> str | None:

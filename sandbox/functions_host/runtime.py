@@ -7,6 +7,7 @@ pin it exactly and run the tests on every upgrade. The registry is global: one p
 
 import os
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,9 +92,15 @@ async def invoke(
     inputs: list[tuple[str, Datum]],
     metadata: dict[str, Datum],
 ) -> Outcome:
-    """Run one function; what the app raises comes back in the outcome."""
+    """Run one function; what the app raises comes back in the outcome.
+
+    The host hands its own trace context over (ScriptInvocationContextExtensions.cs,
+    GetRpcTraceContext in Azure/azure-functions-host); the worker puts it to use under
+    PYTHON_ENABLE_OPENTELEMETRY.
+    """
+    trace_parent = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
     ok, returned, outputs, error, trace = await invocation_request_native(
-        invocation_id, function_id, inputs, metadata
+        invocation_id, function_id, inputs, metadata, trace_parent
     )
     if not ok:
         return Outcome(error=error or "the function failed", trace=trace or "")

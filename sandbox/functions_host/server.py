@@ -49,7 +49,7 @@ def make_server(app: FunctionApp, drain: timedelta) -> web.Application:
         return web.Response(status=404)
 
     server = web.Application(client_max_size=_MAX_BODY_BYTES)
-    server.router.add_route("*", "/{path:.*}", dispatch)
+    server.router.add_route("*", "/{path:(?s:.*)}", dispatch)  # %0A is a character like any
     return server
 
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
@@ -25,11 +25,13 @@ from azure.core.pipeline.policies import AsyncRetryPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.apimanagement.aio import ApiManagementClient
 
-from shared.adapters.plain_http import LOOPBACK, http_policies
+from shared.adapters.arm_urls import audience_of, origin_of, url_of
+from shared.adapters.plain_http import http_policies
 from shared.adapters.read_rate import ReadRate
 from shared.core.arm_errors import Meaning, meaning, operation_meaning
 from shared.core.model import Json
 from shared.errors import Denied, Rejected, RetryableError, StaleRead, Unavailable
+from shared.metering import arm_call
 from shared.ports import Clock
 
 _ATTEMPTS = 6
@@ -65,14 +67,14 @@ class Arm:
         request_timeout: timedelta,
     ) -> None:
         self._clock = clock
-        self._origin = _origin(endpoint)
+        self._origin = origin_of(endpoint)
         self._rate = ReadRate(at=clock.monotonic())
         self.request_s = request_timeout.total_seconds()
         self._client = ApiManagementClient(
             credential,
             subscription,
             base_url=endpoint,
-            credential_scopes=[f"{_audience(endpoint)}/.default"],
+            credential_scopes=[f"{audience_of(endpoint)}/.default"],
             retry_policy=AsyncRetryPolicy.no_retries(),
             per_call_policies=http_policies(endpoint),
             connection_timeout=10,
@@ -86,7 +88,7 @@ class Arm:
         self, path: str, *, api_version: str, until: float | None = None, **query: str
     ) -> Answer | None:
         """Read *path*; None on a 404 that says it isn't there."""
-        answer = await self._send("GET", _url(path, api_version, query), until=until)
+        answer = await self._send("GET", url_of(path, api_version, query), until=until)
         return None if answer.status == 404 else answer
 
     async def list(
@@ -98,7 +100,7 @@ class Arm:
             RetryableError: a page could not be read. Part of a list is never passed off as all
                 of it: the items so far are worthless then.
         """
-        url: str | None = _url(path, api_version, query)
+        url: str | None = url_of(path, api_version, query)
         while url:
             answer = await self._send("GET", self._same_host(url), until=until)
             if answer.status == 404:
@@ -121,22 +123,36 @@ class Arm:
             StaleRead: *if_match* is no longer its ETag, or its parent went away.
         """
         headers = {"If-Match": if_match} if if_match else {}
-        url = _url(path, api_version, {})
+        url = url_of(path, api_version, {})
         answer = await self._send("PUT", url, headers=headers, body=body, until=until)
         if answer.status == 404:
             raise StaleRead(f"PUT {path}: what it belongs to is gone")
         return await self._finished(answer, path, until)
 
+    async def patch(
+        self, path: str, body: Json, *, api_version: str, if_match: str, until: float
+    ) -> Answer:
+        """Change the fields of *path* that *body* names; the command line does, never the app.
+
+        Raises:
+            StaleRead: *if_match* is no longer its ETag, or it has gone.
+        """
+        url, headers = url_of(path, api_version, {}), {"If-Match": if_match}
+        answer = await self._send("PATCH", url, headers=headers, body=body, until=until)
+        if answer.status == 404:
+            raise StaleRead(f"PATCH {path}: it has gone")
+        return await self._finished(answer, path, until)
+
     async def post(self, path: str, *, api_version: str, until: float) -> Answer:
         """Ask for what ARM gives to a POST alone: secrets."""
-        return await self._send("POST", _url(path, api_version, {}), until=until)
+        return await self._send("POST", url_of(path, api_version, {}), until=until)
 
     async def delete(
         self, path: str, *, api_version: str, if_match: str | None, until: float, **query: str
     ) -> None:
         """Delete *path* and wait until it has gone; a 404 means that it has."""
         headers = {"If-Match": if_match} if if_match else {}
-        url = _url(path, api_version, query)
+        url = url_of(path, api_version, query)
         answer = await self._send("DELETE", url, headers=headers, until=until)
         if answer.status != 404:
             await self._finished(answer, path, until)
@@ -202,8 +218,10 @@ class Arm:
             await self._clock.sleep(pause)
         request = HttpRequest(method, url, headers=dict(headers), json=body)
         try:
-            async with asyncio.timeout(self.request_s):  # azure-core's own count between bytes
-                response = await self._client._send_request(request)  # noqa: SLF001 - see above
+            with arm_call(method, url, origin=self._origin) as call:
+                async with asyncio.timeout(self.request_s):  # azure-core's own count between bytes
+                    response = await self._client._send_request(request)  # noqa: SLF001 - see above
+                    call.status = response.status_code
         except ClientAuthenticationError as exc:
             raise Unavailable(f"{where}: no token for ARM ({exc.message})") from exc
         except (AzureError, TimeoutError) as exc:
@@ -235,7 +253,7 @@ class Arm:
 
     def _same_host(self, url: str) -> str:
         """Refuse to send our token anywhere but to ARM."""
-        if urlsplit(url).netloc and _origin(url) != self._origin:
+        if urlsplit(url).netloc and origin_of(url) != self._origin:
             raise Rejected("ARM named a link on another host", code="ForeignLink")
         return url
 
@@ -327,21 +345,3 @@ def _retry_after(answer: Answer) -> float:
 def _backoff(attempt: int) -> float:
     jitter = 1 + random.random() * 0.3  # noqa: S311 - spreads retries, keeps no secret
     return min(0.5 * (1 << attempt) * jitter, _LONGEST_SLEEP_S)
-
-
-def _url(path: str, api_version: str, query: Mapping[str, str]) -> str:
-    more = "".join(f"&{key}={quote(value, safe="'(),")}" for key, value in query.items())
-    return f"{path}?api-version={api_version}{more}"
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port; ARM itself writes its port out in some links and not in others."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def _audience(endpoint: str) -> str:
-    """An emulator on this machine takes tokens for Azure's own ARM."""
-    is_local = urlsplit(endpoint).hostname in LOOPBACK
-    return "https://management.azure.com" if is_local else endpoint.rstrip("/")

@@ -1,13 +1,9 @@
-"""State on Table Storage: the unit rows, and the ledger of runs and deployments.
-
-Everything here can be lost: what is ours is marked in the gateway, and a sweep finds it again.
-"""
+"""The unit rows on Table Storage."""
 
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,32 +19,28 @@ from azure.core.exceptions import (
 from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared.adapters import state_rows as rows
-from shared.adapters.storage import translated
+from shared.adapters import unit_rows as rows
+from shared.adapters.tables import UNITS, Tables
 from shared.core import single_flight
-from shared.core.model import Json
 from shared.core.resource_ids import AccountId
-from shared.core.runs import Run
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 from shared.errors import Unavailable
 
-UNITS, DEPLOYMENTS, RUNS = "onrampunits", "onrampdeployments", "onrampruns"
-_UNIT = "unit"  # the one partition of the unit rows
+_UNIT = rows.PARTITION
 _TRIES = 30
-_BATCH = 100  # entities in a transaction
 
 
 class TableState:
-    """The StateStore and History ports."""
+    """The StateStore port."""
 
     def __init__(self, service: TableServiceClient, *, lease: timedelta) -> None:
         self._service = service
+        self._tables = Tables(service)
         self._lease = lease
-        self._ready = asyncio.Event()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def close(self) -> None:
-        await self._service.close()
+        await self._tables.close()
 
     async def mark(self, unit: AccountId, cause: Cause) -> bool:
         def step(row: UnitRow, _now: datetime) -> UnitRow:
@@ -88,55 +80,22 @@ class TableState:
         row = await self._swap(claim.unit, step)
         return row is not None and row.gen > claim.gen
 
-    async def record_run(self, run: Run) -> None:
-        runs = await self._table(RUNS)
-        with self._translated(RUNS):
-            for run_id in run.ids:
-                await runs.upsert_entity(rows.run_entity(run_id, run), UpdateMode.REPLACE)
+    async def peek(self, unit: AccountId) -> Claim:
+        table = await self._tables.table(UNITS)
+        with self._tables.translated(UNITS):
+            entity, _now = await _read(table, rows.unit_key(unit))
+        row = rows.unit_row(entity)
+        return single_flight.claim_of(unit, row, row)
 
-    async def record_deployments(self, run: Run) -> None:
-        if run.verdicts is None:
-            return
-        table = await self._table(DEPLOYMENTS)
-        partition = rows.unit_key(run.unit)
-        with self._translated(DEPLOYMENTS):
-            found = table.query_entities("PartitionKey eq @unit", parameters={"unit": partition})
-            before = {entity["RowKey"]: dict(entity) async for entity in found}
-            changed = rows.changed_deployments(run, before)
-            for start in range(0, len(changed), _BATCH):
-                batch = changed[start : start + _BATCH]
-                await table.submit_transaction(
-                    [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in batch]
-                )
-
-    async def proofs(self, unit: AccountId) -> Mapping[str, str]:
-        table = await self._table(DEPLOYMENTS)
-        with self._translated(DEPLOYMENTS):
-            found = table.query_entities(
-                "PartitionKey eq @unit",
-                parameters={"unit": rows.unit_key(unit)},
-                select=["RowKey", "proof"],
-            )
-            return {it["RowKey"]: it["proof"] async for it in found if it.get("proof")}
-
-    async def run(self, run_id: str) -> list[Json]:
-        table = await self._table(RUNS)
-        with self._translated(RUNS):
-            found = table.query_entities("PartitionKey eq @id", parameters={"id": run_id})
-            return [rows.run_json(entity) async for entity in found]
-
-    async def deployments(self) -> list[Json]:
-        table = await self._table(DEPLOYMENTS)
-        with self._translated(DEPLOYMENTS):
-            return [rows.deployment_json(entity) async for entity in table.list_entities()]
+    async def units(self) -> tuple[tuple[AccountId, UnitRow], ...]:
+        table = await self._tables.table(UNITS)
+        with self._tables.translated(UNITS):
+            found = table.query_entities("PartitionKey eq @unit", parameters={"unit": _UNIT})
+            return tuple([(AccountId.parse(it["unit"]), rows.unit_row(it)) async for it in found])
 
     async def unfinished(self) -> tuple[AccountId, ...]:
-        table = await self._table(UNITS)
-        with self._translated(UNITS):
-            found = [entity async for entity in table.list_entities()]
-        return tuple(
-            AccountId.parse(entity["unit"]) for entity in found if rows.unit_row(entity).is_dirty
-        )
+        """The units that are marked and not done."""
+        return tuple(unit for unit, row in await self.units() if row.is_dirty)
 
     async def _swap(
         self, unit: AccountId, step: Callable[[UnitRow, datetime], UnitRow | None]
@@ -146,7 +105,7 @@ class TableState:
         Returns:
             The row as it stands after the step; None when the step had nothing to do.
         """
-        table = await self._table(UNITS)
+        table = await self._tables.table(UNITS)
         key = rows.unit_key(unit)
         # Those of one process take turns; only other processes are left to collide with.
         async with self._turns[key]:
@@ -159,7 +118,7 @@ class TableState:
         step: Callable[[UnitRow, datetime], UnitRow | None],
     ) -> UnitRow | None:
         key = rows.unit_key(unit)
-        with self._translated(UNITS):
+        with self._tables.translated(UNITS):
             for attempt in range(_TRIES):
                 entity, now = await _read(table, key)
                 row = rows.unit_row(entity)
@@ -173,24 +132,6 @@ class TableState:
                 # Many workers may want the row at once; spread them.
                 await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311
         raise Unavailable(f"{unit.arm_id}: too many writers on its row")
-
-    @contextmanager
-    def _translated(self, table: str) -> Iterator[None]:
-        """Errors as ours; a table that was deleted is made anew at the next use."""
-        with translated(f"table {table}"):
-            try:
-                yield
-            except ResourceNotFoundError:
-                self._ready.clear()
-                raise
-
-    async def _table(self, name: str) -> TableClient:
-        if not self._ready.is_set():
-            with translated("tables"):
-                for table in (UNITS, DEPLOYMENTS, RUNS):
-                    await self._service.create_table_if_not_exists(table)
-            self._ready.set()
-        return self._service.get_table_client(name)
 
 
 async def _read(table: TableClient, key: str) -> tuple[dict[str, Any] | None, datetime]:

@@ -34,6 +34,14 @@ class StorageWorkQueue:
                 await self._client.create_queue()
                 await self._send(text, delay)
 
+    async def length(self) -> int:
+        with translated(f"queue {QUEUE}"):
+            try:
+                found = await self._client.get_queue_properties()
+            except ResourceNotFoundError:
+                return 0
+        return found.approximate_message_count or 0
+
     async def _send(self, text: str, delay: timedelta) -> None:
         await self._client.send_message(
             text,

@@ -48,6 +48,7 @@ class Hint:
             written=deployment if self.event_type == "ResourceWriteSuccess" else "",
             deleted=deployment if self.event_type == "ResourceDeleteSuccess" else "",
             at=_time(self.event_time),
+            event_type=self.event_type,
         )
 
 

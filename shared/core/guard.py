@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.core.desired import Desired
-from shared.core.modes import Mode
 from shared.core.naming import (
     SAFE_ID,
     api_id,
@@ -18,7 +17,7 @@ from shared.core.plan import WRITES, Action, Change
 from shared.core.resource_ids import AccountId
 from shared.core.resource_kinds import ResourceKind
 from shared.core.surfaces import SURFACES
-from shared.errors import GuardRefused, Held
+from shared.errors import GuardRefused
 
 _SHARE_COUNTS_FROM = 5  # served deployments; below it one is already a large share
 _PRODUCT = re.compile(r"products/[A-Za-z0-9](?:[A-Za-z0-9-]{0,78}[A-Za-z0-9])?")
@@ -82,19 +81,17 @@ def _is_safe(name: str) -> bool:
     return SAFE_ID.fullmatch(name) is not None
 
 
-def check_removals(desired: Desired, brake: Brake, *, go_ahead: bool) -> None:
-    """Hold a run that would take off more than an accident may.
+def removals_hold(desired: Desired, brake: Brake) -> str:
+    """Why a run may not do this by itself: it would take off more than an accident may.
 
-    Raises:
-        Held: too many for a run without a go-ahead; says how to give one.
+    Returns:
+        Words for people, with how to give a go-ahead; empty when it may.
     """
     lost = len(desired.lost)
-    if go_ahead or desired.mode is Mode.OBSERVE:
-        return
     if not brake.holds(lost=lost, served=desired.served):
-        return
+        return ""
     names = ", ".join(sorted(desired.lost)[:10]) + (", ..." if lost > 10 else "")
-    raise Held(
+    return (
         f"would take {lost} of {desired.served} deployments off the gateway ({names}). "
-        "If that is right, POST /api/reimport with the account and allow_removals: true"
+        "If that is right, release the account"
     )

@@ -44,6 +44,8 @@ _NO_LONGER_NEEDED = {
     Mode.OBSERVE: (Action.DELETE, "no deployment needs it any more"),
     Mode.UPSERT_ONLY: (Action.KEEP, "no deployment needs it any more; kept in mode upsert-only"),
 }
+# A product is its owners' once it is made, and an assigned role can't be assigned again.
+_NEVER_FORCED = frozenset({ResourceKind.PRODUCT, ResourceKind.ROLE_ASSIGNMENT})
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 
 
@@ -68,7 +70,12 @@ class Change:
 
 
 def make_plan(
-    desired: "Desired", actual: Mapping[str, ActualResource], *, owner: str, unit: str
+    desired: "Desired",
+    actual: Mapping[str, ActualResource],
+    *,
+    owner: str,
+    unit: str,
+    force: bool = False,
 ) -> tuple[Change, ...]:
     """Order the changes that make *actual* equal *desired*.
 
@@ -77,6 +84,7 @@ def make_plan(
         actual: What stands, by path.
         owner: The name in the owner marks that are ours.
         unit: The hash of the unit in the owner marks that are ours.
+        force: Write again what is as it should be.
 
     Returns:
         Changes by level, then by path, kept resources included.
@@ -84,8 +92,13 @@ def make_plan(
     wanted = {resource.path: resource for resource in desired.resources}
     ours = {path for path in actual if _is_ours(path, actual, owner=owner, unit=unit)}
     action, reason = _NO_LONGER_NEEDED[desired.mode]
+    foreign = (wanted.keys() & actual.keys()) - ours
     changes = [
-        _change(resource, actual.get(resource.path), is_ours=resource.path in ours)
+        Change(Action.BLOCKED, resource.path, "belongs to what is not ours", resource)
+        if parent_of(resource.path) in foreign and resource.path not in actual
+        else _change(
+            resource, actual.get(resource.path), is_ours=resource.path in ours, force=force
+        )
         for resource in desired.resources
     ]
     retained = {path for path in ours - wanted.keys() if _is_retained(path, desired.retained)}
@@ -99,7 +112,9 @@ def make_plan(
     return tuple(sorted(changes, key=lambda change: (change.level, change.path)))
 
 
-def _change(desired: Resource, actual: ActualResource | None, *, is_ours: bool) -> Change:
+def _change(
+    desired: Resource, actual: ActualResource | None, *, is_ours: bool, force: bool
+) -> Change:
     if actual is None:
         return Change(Action.CREATE, desired.path, "does not exist", desired)
     if kind_of(desired.path) is ResourceKind.PRODUCT_LINK:
@@ -109,6 +124,8 @@ def _change(desired: Resource, actual: ActualResource | None, *, is_ours: bool) 
             Action.BLOCKED, desired.path, "exists without our owner mark", desired, actual
         )
     differs = drift(desired, actual)
+    if not differs and force and kind_of(desired.path) not in _NEVER_FORCED:
+        return Change(Action.UPDATE, desired.path, "as it should be; forced", desired, actual)
     if not differs:
         return Change(Action.KEEP, desired.path, "as it should be", desired, actual)
     reason = "differs in " + ", ".join(item.field for item in differs)

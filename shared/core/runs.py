@@ -1,11 +1,13 @@
 """A run: one reconcile of one unit, with its history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from shared.core.applied import AppliedChange, ChangeStatus
+from shared.core.applied_states import AppliedState
+from shared.core.orders import NO_ORDER, Hold, Noted, Order
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
 from shared.core.states import DeploymentState, Verdict
@@ -45,6 +47,14 @@ class Run:
     seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
     rejections: tuple[Rejection, ...] = ()
     written: Mapping[str, datetime] = field(default_factory=dict)  # deployments, by their events
+    causes: tuple[Noted, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)  # of the account and the gateway
+    planned: int = 0  # writes
+    arm_calls: int = 0
+    drifted: tuple[str, ...] = ()  # paths that somebody had changed or deleted by hand
+    order: Order = NO_ORDER  # what is left of what was asked for
+    hold: Hold | None = None
+    applied_state: AppliedState | None = None  # where this run made a new one
 
     @property
     def is_stale(self) -> bool:
@@ -76,6 +86,19 @@ _STOPPED = {
 
 
 _REFUSED = frozenset(s for s, state in _STOPPED.items() if state is DeploymentState.QUARANTINED)
+
+
+# The first of these that a unit has is the status of the whole.
+_PRECEDENCE = (
+    *(RunStatus.RUNNING, RunStatus.QUEUED, RunStatus.WAITING, RunStatus.HELD),
+    *(RunStatus.FAILED, RunStatus.INCOMPLETE, RunStatus.SUCCEEDED),
+)
+
+
+def most_urgent(statuses: Iterable[str]) -> str:
+    """The status of a run over several units; there is at least one."""
+    found = set(statuses)
+    return next(status.value for status in _PRECEDENCE if status.value in found)
 
 
 def run_status(changes: Sequence[AppliedChange], verdicts: Sequence[Verdict]) -> RunStatus:

@@ -15,12 +15,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from shared.core.orders import NO_ORDER, Hold, Noted, Order
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
 
 _REMEMBERED_EVENTS = 20
 _WAITING_RUNS = 500
 _EXPECTED = 50
+_NOTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,13 @@ class UnitRow:
     expected: tuple[Expected, ...] = ()
     stands: tuple[str, ...] = ()  # paths in the gateway that a list may lack and are there
     rejections: tuple[Rejection, ...] = ()
+    causes: tuple[Noted, ...] = ()  # the last few that are not answered yet
+    order: Order = NO_ORDER
+    order_gen: int = 0  # the generation that brought it
+    hold: Hold | None = None
+    release_gen: int = 0  # the last generation that lifted a hold
+    blocked: str = ""  # what was told of why nothing is done
+    left: str = ""  # the applied state that stands, if nobody changes it; "" while that is unsure
 
     @property
     def is_dirty(self) -> bool:
@@ -72,6 +81,9 @@ class Cause:
         written: A deployment that an event says was written.
         deleted: A deployment that an event says is gone.
         at: When that happened: events come in any order.
+        kind: Where not told by *event_id* (an event) or *run_id* (a reimport).
+        release: Lift the unit's hold.
+        trace: W3C traceparent of what takes it in.
     """
 
     event_id: str = ""
@@ -81,6 +93,23 @@ class Cause:
     written: str = ""
     deleted: str = ""
     at: datetime | None = None
+    kind: str = ""
+    event_type: str = ""
+    order: Order = NO_ORDER
+    release: bool = False
+    trace: str = ""
+
+    @property
+    def noted(self) -> Noted:
+        told = "event" if self.event_id else "reimport" if self.run_id else "sweep"
+        return Noted(
+            self.kind or told,
+            self.event_type,
+            self.event_id,
+            self.written or self.deleted,
+            _said(self.at) if self.at else "",
+            self.trace,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +135,20 @@ class Claim:
     expected: tuple[Expected, ...] = ()
     stands: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    causes: tuple[Noted, ...] = ()
+    order: Order = NO_ORDER
+    hold: Hold | None = None
+    blocked: str = ""
+    left: str = ""
 
     @property
     def expected_names(self) -> tuple[str, ...]:
         return tuple(it.name for it in self.expected)
+
+    @property
+    def has_other_causes(self) -> bool:
+        """Besides one reimport."""
+        return len(self.run_ids) > 1 or any(it.kind != "reimport" for it in self.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +159,7 @@ class Ending:
         decided: The run came to a plan: a go-ahead is used up by that, whatever became of it.
         wait: For how long the outside wants to be left alone.
         stands: What stands in the gateway now; None where the run did not get to know.
+        order: What is left of the claim's.
     """
 
     done: bool
@@ -129,6 +169,14 @@ class Ending:
     seen: str = ""
     stands: tuple[str, ...] | None = None
     rejections: tuple[Rejection, ...] = ()
+    order: Order = NO_ORDER
+    hold: Hold | None = None
+    blocked: str = ""
+    left: str = ""
+
+
+def _said(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def marked(row: UnitRow, cause: Cause) -> UnitRow:
@@ -150,13 +198,18 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
         events=_last(row.events, cause.event_id, _REMEMBERED_EVENTS),
         runs=_last(row.runs, cause.run_id, _WAITING_RUNS),
         expected=_expected(row.expected, cause),
+        causes=_last(row.causes, cause.noted, _NOTED),
+        order=cause.order if cause.order != NO_ORDER else row.order,
+        order_gen=gen if cause.order != NO_ORDER else row.order_gen,
+        hold=None if cause.release else row.hold,
+        release_gen=gen if cause.release else row.release_gen,
     )
 
 
 def _adds(cause: Cause, row: UnitRow) -> bool:
     """Whether a mark says more than that something happened; that is written down already."""
-    asks = cause.run_id or cause.full or cause.go_ahead
-    return bool(asks) or _expected(row.expected, cause) != row.expected
+    asks = cause.run_id or cause.full or cause.go_ahead or cause.deleted or cause.release
+    return bool(asks) or cause.order != NO_ORDER or _expected(row.expected, cause) != row.expected
 
 
 def _expected(known: tuple[Expected, ...], cause: Cause) -> tuple[Expected, ...]:
@@ -189,6 +242,7 @@ def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> Uni
         lease_start=now,
         lease=lease,
         seen="",  # a run may die in the middle of writing: then nobody is sure of what stands
+        left="",
     )
 
 
@@ -216,6 +270,11 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         expected=before.expected,
         stands=before.stands,
         rejections=before.rejections,
+        causes=before.causes,
+        order=before.order if before.order_gen > before.done else NO_ORDER,
+        hold=before.hold,
+        blocked=before.blocked,
+        left=before.left,
     )
 
 
@@ -234,6 +293,7 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
     if (row.owner, row.epoch) != (claim.owner, claim.epoch):
         return None
     used = ending.decided and row.go_ahead_gen <= claim.gen
+    is_later = row.order_gen > claim.gen  # somebody wants something else by now
     free = replace(
         row,
         owner="",
@@ -244,6 +304,10 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         stands=row.stands if ending.stands is None else ending.stands,
         rejections=ending.rejections,
         go_ahead_gen=0 if used else row.go_ahead_gen,
+        order=row.order if is_later else ending.order,
+        hold=None if row.release_gen > claim.gen else ending.hold,
+        blocked=ending.blocked,
+        left=ending.left,
     )
     if not ending.done:
         return free
@@ -253,8 +317,9 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         attempts=0,
         runs=tuple(run for run in row.runs if run not in claim.run_ids),
         expected=tuple(it for it in row.expected if it not in claim.expected),
+        causes=tuple(it for it in row.causes if it not in claim.causes),
     )
 
 
-def _last(items: tuple[str, ...], new: str, limit: int) -> tuple[str, ...]:
+def _last[T](items: tuple[T, ...], new: T, limit: int) -> tuple[T, ...]:
     return (*(item for item in items if item != new), new)[-limit:] if new else items

@@ -36,6 +36,7 @@ class Verdict:
         keeps: Surfaces where it stays as it stands, if not served anew.
         resources: The paths that it depends on.
         proof: Fingerprint of what was proven.
+        because: What had a say in it: rules, profiles, tags.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Verdict:
     keeps: frozenset[str] = frozenset()
     resources: tuple[str, ...] = ()
     proof: str = ""
+    because: tuple[str, ...] = ()

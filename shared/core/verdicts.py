@@ -78,7 +78,16 @@ def _verdict(deployment: Deployment, terms: Terms, served: frozenset[str]) -> Ve
         state, reason = DeploymentState.APPLIED, f"kept as it was: {reason}"
     rules, left_out = _rules(deployment, reachable if applied else (), terms, chosen.choices)
     words = "; ".join((reason, *left_out))
-    return Verdict(deployment.name, state, words, kind, deployment, rules, kept)
+    return Verdict(
+        deployment.name,
+        state,
+        words,
+        kind,
+        deployment,
+        rules,
+        kept,
+        because=chosen.because,
+    )
 
 
 def _rules(

@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 
 from shared.core.desired import Desired
-from shared.core.guard import Brake, check_removals, guard
+from shared.core.guard import Brake, guard, removals_hold
 from shared.core.model import ActualResource, Resource
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.plan import Action, Change, make_plan
-from shared.errors import GuardRefused, Held
+from shared.errors import GuardRefused
 from tests.builders import UNIT, a_deployment, an_account, an_embedding, as_actual, desired_of
 
 DESIRED = desired_of(an_account(a_deployment()))
@@ -116,6 +116,15 @@ def test_what_is_not_ours_is_reported_and_never_written(description: str | None)
     assert found[BACKEND] is Action.KEEP
 
 
+def test_nothing_is_made_in_what_is_not_ours() -> None:
+    (wanted,) = (resource for resource in WANTED if resource.path == API)
+    theirs = {API: as_actual(wanted, description="mine", path="theirs")}
+
+    found = {path: action for action, path in plan(DESIRED, theirs)}
+
+    assert found[API] is found[f"{API}/policies/policy"] is Action.BLOCKED
+
+
 def test_what_is_not_ours_is_never_deleted() -> None:
     foreign = {API: replace(STANDING[API], body={"properties": {"description": "mine"}})}
 
@@ -157,13 +166,10 @@ def test_a_run_that_takes_off_more_than_an_accident_may_is_held(
     found = replace(DESIRED, lost=names, served=served)
     brake = Brake(most=10, most_percent=50)
 
-    check_removals(found, brake, go_ahead=True)
-    check_removals(replace(found, mode=Mode.OBSERVE), brake, go_ahead=False)
-    if not held:
-        check_removals(found, brake, go_ahead=False)
-        return
-    with pytest.raises(Held, match="allow_removals"):
-        check_removals(found, brake, go_ahead=False)
+    words = removals_hold(found, brake)
+
+    assert bool(words) is held
+    assert not held or f"{lost} of {served} deployments" in words
 
 
 def test_upsert_only_deletes_nothing() -> None:

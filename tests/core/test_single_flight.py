@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.core.orders import NO_ORDER, Hold, Order
 from shared.core.single_flight import (
     Cause,
     Claim,
@@ -20,6 +21,8 @@ SECOND = timedelta(seconds=1)
 LEASE = timedelta(minutes=6)
 DIRTY = UnitRow(gen=1)
 CLEAN = UnitRow(gen=3, done=3)
+ORDER = Order(digest="d1935")
+HOLD = Hold("removals", "too many", NOW, "d1935")
 
 
 def take(row: UnitRow, owner: str = "a") -> tuple[UnitRow, Claim]:
@@ -195,3 +198,104 @@ def test_what_was_written_again_during_a_run_is_still_expected_after_it() -> Non
 
     assert done is not None
     assert take(done)[1].expected_names == ("a",)
+
+
+def test_why_it_is_looked_at_is_remembered_until_a_run_answers() -> None:
+    row = marked(UnitRow(), Cause(event_id="1", event_type="Written", written="a", at=NOW))
+    taken, claim = take(marked(row, Cause(full=True)))
+    assert [it.kind for it in claim.causes] == ["event", "sweep"]
+    meanwhile = marked(taken, Cause(run_id="r"))
+
+    tried = finished(meanwhile, claim, Ending(done=False), NOW)
+    done = finished(meanwhile, claim, Ending(done=True), NOW)
+
+    assert tried is not None
+    assert done is not None
+    assert [it.kind for it in tried.causes] == ["event", "sweep", "reimport"]
+    assert [it.kind for it in done.causes] == ["reimport"]
+
+
+def test_only_the_last_causes_are_remembered() -> None:
+    row = replace(DIRTY, owner="a")
+    for number in range(30):
+        row = marked(row, Cause(event_id=f"e{number}"))
+
+    assert [it.event_id for it in row.causes] == [f"e{number}" for number in range(20, 30)]
+
+
+def test_an_order_is_the_claims_and_is_over_with_it() -> None:
+    taken, claim = take(marked(CLEAN, Cause(run_id="r", order=ORDER)))
+    assert claim.order == ORDER
+
+    done = finished(taken, claim, Ending(done=True), NOW)
+
+    assert done is not None
+    assert take(marked(done, Cause(full=True)))[1].order == NO_ORDER
+
+
+def test_what_is_left_of_an_order_is_the_next_claims() -> None:
+    taken, claim = take(marked(CLEAN, Cause(run_id="r", order=ORDER)))
+    left = Order(approved=True)
+
+    tried = finished(taken, claim, Ending(done=False, order=left), NOW)
+
+    assert tried is not None
+    assert take(tried)[1].order == left
+
+
+def test_a_mark_without_an_order_leaves_the_order_that_waits() -> None:
+    row = marked(marked(CLEAN, Cause(order=ORDER)), Cause(event_id="e", full=True))
+
+    assert take(row)[1].order == ORDER
+
+
+def test_an_order_that_came_during_a_run_is_not_over_with_it() -> None:
+    taken, claim = take(marked(CLEAN, Cause(full=True)))
+    meanwhile = marked(taken, Cause(run_id="r", order=ORDER))
+
+    done = finished(meanwhile, claim, Ending(done=True), NOW)
+
+    assert done is not None
+    assert take(done)[1].order == ORDER
+
+
+def test_a_hold_stays_until_it_is_released() -> None:
+    taken, claim = take(marked(CLEAN, Cause(full=True)))
+    held = finished(taken, claim, Ending(done=True, hold=HOLD, blocked=HOLD.reason), NOW)
+    assert held is not None
+
+    _, claim = take(marked(held, Cause(full=True)))
+    assert (claim.hold, claim.blocked) == (HOLD, HOLD.reason)
+
+    _, claim = take(marked(held, Cause(kind="release", release=True)))
+    assert claim.hold is None
+
+
+def test_a_release_during_a_run_is_not_undone_by_its_end() -> None:
+    taken, claim = take(marked(CLEAN, Cause(full=True)))
+    meanwhile = marked(taken, Cause(kind="release", release=True))
+
+    after = finished(meanwhile, claim, Ending(done=True, hold=HOLD), NOW)
+
+    assert after is not None
+    assert after.hold is None
+    assert after.is_dirty
+
+
+@pytest.mark.parametrize(
+    "cause", [Cause(order=ORDER), Cause(kind="release", release=True), Cause(run_id="r")]
+)
+def test_what_somebody_asks_for_is_never_lost_in_a_mark_that_is_there(cause: Cause) -> None:
+    once = marked(CLEAN, Cause(event_id="e"))
+
+    assert marked(once, cause) != once
+
+
+def test_what_was_told_of_being_blocked_is_forgotten_when_the_way_is_free() -> None:
+    taken, claim = take(replace(DIRTY, blocked="too many"))
+    assert claim.blocked == "too many"
+
+    after = finished(taken, claim, Ending(done=True), NOW)
+
+    assert after is not None
+    assert after.blocked == ""

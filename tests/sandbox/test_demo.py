@@ -123,15 +123,15 @@ def all_known() -> Json:
         {
             "account": f"/accounts/{name.partition('/')[0]}",
             "name": name.partition("/")[2],
-            "model_name": "text-embedding-3-small",
+            "modelName": "text-embedding-3-small",
             "kind": "embeddings",
             "state": said.partition(": ")[0],
             "reason": said.partition(": ")[2],
-            "seconds_to_verified": None if said.startswith("quarantined") else 12.3,
+            "secondsToVerified": None if said.startswith("quarantined") else 12.3,
         }
         for name, said in STATES.items()
     ]
-    return {"time_to_verified": {"count": 9, "p50": 12.3, "p95": 45.6}, "deployments": rows}
+    return {"timeToVerified": {"count": 9, "p50": 12.3, "p95": 45.6}, "deployments": rows}
 
 
 def test_no_address_and_no_name_is_broken_at_120_columns() -> None:
@@ -155,7 +155,7 @@ def test_it_fails_over_an_answer_whose_moment_is_not_known() -> None:
     known = all_known()
     assert unmeasured(known) == []
 
-    known["deployments"][0]["seconds_to_verified"] = None
+    known["deployments"][0]["secondsToVerified"] = None
 
     assert unmeasured(known) == ["deployment contoso/claude: no first answer"]
 

@@ -30,7 +30,7 @@ async def test_a_role_that_is_only_checked_is_told_as_a_command(equipped: Stage)
 
     assert NO_ROLE in reason
     who = principal_id_of(equipped.azure.gateway_id)
-    scope = run["units"][0]["unit"]
+    scope = run["units"][0]["account"]
     command = (
         f"az role assignment create --assignee-object-id {who} --assignee-principal-type "
         f"ServicePrincipal --role {USER} --scope {scope}"

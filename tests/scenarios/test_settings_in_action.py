@@ -44,7 +44,7 @@ async def test_too_many_removals_wait_for_somebody_to_say_that_they_are_right() 
         assert held["status"] == "held"
         assert "3 of 3 deployments" in held["units"][0]["error"]
 
-        run = await stage.reimport({"account": account, "allow_removals": True})
+        run = await stage.reimport({"account": account, "allowRemovals": True})
 
         assert run["status"] == "succeeded"
         served = (await stage.served(account))["openai"]

@@ -58,8 +58,8 @@ async def test_a_deployment_is_verified_by_a_call_on_every_surface(proving: Stag
 
     told = await proving.deployment(account, "gpt-4o")
     assert (told["state"], told["reason"]) == ("verified", "onboarded")
-    assert told["event_at"] <= told["applied_at"] <= told["verified_at"]
-    assert 0 < told["seconds_to_verified"] < 60
+    assert told["eventAt"] <= told["appliedAt"] <= told["verifiedAt"]
+    assert 0 < told["secondsToVerified"] < 60
     calls = proving.calls(account, "gpt-4o")
     assert [(it.path.partition("/openai/")[2].split("/")[0], it.status) for it in calls] == [
         ("deployments", 200),
@@ -76,8 +76,8 @@ async def test_the_times_of_all_are_told_as_two_numbers(proving: Stage) -> None:
         found = await response.json()
 
     spread, seconds = (
-        found["time_to_verified"],
-        [it["seconds_to_verified"] for it in found["deployments"] if it["seconds_to_verified"]],
+        found["timeToVerified"],
+        [it["secondsToVerified"] for it in found["deployments"] if it["secondsToVerified"]],
     )
     assert spread["count"] == len(seconds) > 0
     assert min(seconds) <= spread["p50"] <= spread["p95"] <= max(seconds)
@@ -124,7 +124,7 @@ async def test_a_name_that_the_models_host_does_not_know_yet_is_asked_for_again(
     await proving.deploy(account)
     advice = "not verified yet on azure-openai: HTTP 404: not known there yet; "
     told = await proving.told(account, "gpt-4o", state="applied", reason=advice)
-    assert (told["verified_at"], told["seconds_to_verified"]) == ("", None)
+    assert (told["verifiedAt"], told["secondsToVerified"]) == ("", None)
 
     proving.azure.models.faults.clear()
     run = await proving.reimport({"account": account})
@@ -132,7 +132,7 @@ async def test_a_name_that_the_models_host_does_not_know_yet_is_asked_for_again(
     assert (run["status"], run["units"][0]["writes"]) == ("succeeded", 0)
     after = await proving.deployment(account, "gpt-4o")
     assert (after["state"], after["reason"]) == ("verified", "onboarded")
-    assert after["applied_at"] == told["applied_at"] < after["verified_at"]
+    assert after["appliedAt"] == told["appliedAt"] < after["verifiedAt"]
 
 
 async def test_an_account_that_is_down_is_said_to_be_and_holds_up_no_other(
@@ -171,8 +171,8 @@ async def test_a_proof_is_kept_by_a_sweep_and_made_anew_for_another_version(
 
     assert len(proving.calls(account)) == 4
     told = await proving.deployment(account, "gpt-4o")
-    assert (told["state"], told["model_version"]) == ("verified", "2024-08-06")
-    assert told["verified_at"] == first["verified_at"]  # when it first answered
+    assert (told["state"], told["modelVersion"]) == ("verified", "2024-08-06")
+    assert told["verifiedAt"] == first["verifiedAt"]  # when it first answered
 
 
 async def test_without_its_memory_the_app_proves_anew(proving: Stage) -> None:
@@ -280,7 +280,7 @@ async def test_who_wants_no_proof_gets_no_call_and_no_subscription() -> None:
         account = await onboarded(stage, "acct")
         told = await stage.deployment(account, "gpt-4o")
         assert (told["state"], told["reason"]) == ("applied", "onboarded")
-        assert (told["verified_at"], told["seconds_to_verified"]) == ("", None)
+        assert (told["verifiedAt"], told["secondsToVerified"]) == ("", None)
 
         assert set(await stage.served(account)) == {"openai", "openai/v1"}
         assert stage.azure.models.journal.log == []

@@ -257,8 +257,8 @@ class _AllOrNothing:
         self._inner = Applier(gateway)
 
     async def apply(
-        self, plan: Sequence[Change], *, withheld: Any, until: float
+        self, plan: Sequence[Change], *, withheld: Any, until: float, tell: Any
     ) -> tuple[AppliedChange, ...]:
         if any(change.action is Action.BLOCKED for change in plan):
             return tuple(AppliedChange(change, ChangeStatus.SKIPPED) for change in plan)
-        return await self._inner.apply(plan, withheld=withheld, until=until)
+        return await self._inner.apply(plan, withheld=withheld, until=until, tell=tell)

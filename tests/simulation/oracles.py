@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sandbox.arm.store import Entry, Store
-from shared.adapters.table_state import UNITS
+from shared.adapters.tables import UNITS
 from shared.core.resource_ids import AccountId
 from tests.simulation import truth
 from tests.simulation.azure import ACCOUNTS, GATEWAY

@@ -15,8 +15,8 @@ from random import Random
 
 from sandbox.arm.apim.call import PutShape
 from sandbox.contracts import ArmWrite
-from shared.adapters import state_rows
-from shared.adapters.table_state import UNITS
+from shared.adapters import unit_rows
+from shared.adapters.tables import UNITS
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import UnitRow
 from tests.simulation.azure import ACCOUNTS, make_azure
@@ -185,7 +185,7 @@ class Simulation:
 
     def _rows(self) -> list[UnitRow]:
         return [
-            state_rows.unit_row(row.values) for row in self.storage.tables.get(UNITS, {}).values()
+            unit_rows.unit_row(row.values) for row in self.storage.tables.get(UNITS, {}).values()
         ]
 
     def _until(self, moments: Iterable[datetime | None]) -> timedelta:

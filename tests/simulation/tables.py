@@ -8,6 +8,7 @@ the SDK's own retry of a write that did land brings back a conflict with oneself
 
 import copy
 import itertools
+import operator
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _FAULTS = ("storage-503", "storage-before", "storage-after", "storage-echo", "kill-after")
 
 type Key = tuple[str, str]
+_COMPARED = {"eq": operator.eq, "lt": operator.lt, "ge": operator.ge, "gt": operator.gt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,27 @@ class Table:
         return self._items(lambda _row: True)
 
     def query_entities(
-        self, query: str, *, parameters: Mapping[str, str]
+        self, query: str, *, parameters: Mapping[str, str], **_options: object
     ) -> AsyncIterator[TableEntity]:
-        (name, wanted), field_name = next(iter(parameters.items())), query.split(" ", 1)[0]
-        assert query == f"{field_name} eq @{name}", "the only form that the app uses"
-        return self._items(lambda row: bool(row.values[field_name] == wanted))
+        """Clauses such as ``RowKey lt @end``, joined by ``and``: the only form the app uses."""
+        clauses = [clause.split(" ") for clause in query.split(" and ")]
+        tests = [(name, _COMPARED[how], parameters[value[1:]]) for name, how, value in clauses]
+        return self._items(
+            lambda row: all(
+                name in row.values and compare(row.values[name], value)
+                for name, compare, value in tests
+            )
+        )
+
+    async def delete_entity(self, partition: str, key: str) -> None:
+        def delete() -> dict[str, Any]:
+            self.rows.pop((partition, key), None)
+            return {}
+
+        await self._write(delete, f"delete {key}", None)
 
     async def _items(self, wanted: Callable[[Row], bool]) -> AsyncIterator[TableEntity]:
-        rows = await self._read(lambda: list(self.rows.values()), "list")
+        rows = await self._read(lambda: [row for _key, row in sorted(self.rows.items())], "list")
         for row in rows:
             if wanted(row):
                 yield _entity(row)

@@ -120,6 +120,29 @@ async def listed(tables: Tables, name: str) -> object:
     return of_one, [entity["RowKey"] async for entity in table.list_entities()]
 
 
+async def queried(tables: Tables, name: str) -> object:
+    table = tables.get_table_client(name)
+    for entity in (row("a", run="1"), row("b", run="2"), row("c"), row("~x|1"), row("~y|1")):
+        await table.upsert_entity(entity, UpdateMode.REPLACE)
+    queries = (
+        "PartitionKey eq @p and run eq @one",
+        "PartitionKey gt @o and RowKey lt @end",
+        "RowKey ge @x and RowKey lt @xs",
+    )
+    values = {"p": "p", "one": "1", "o": "o", "end": "~", "x": "~x|", "xs": "~x|~"}
+    return [
+        [entity["RowKey"] async for entity in table.query_entities(it, parameters=values)]
+        for it in queries
+    ]
+
+
+async def deleted_twice(tables: Tables, name: str) -> object:
+    table = tables.get_table_client(name)
+    await table.upsert_entity(row("a"), UpdateMode.REPLACE)
+    answers = [await refusal(table.delete_entity("p", "a")) for _ in range(2)]
+    return answers, [entity["RowKey"] async for entity in table.list_entities()]
+
+
 async def replaced(tables: Tables, name: str) -> object:
     table = tables.get_table_client(name)
     await table.upsert_entity(row(old=1), UpdateMode.REPLACE)
@@ -138,6 +161,8 @@ TABLE_SCRIPTS = (
     read,
     read_without_being_there,
     listed,
+    queried,
+    deleted_twice,
     replaced,
     asked_for_a_table_that_is_not_there,
 )

@@ -14,6 +14,7 @@ from sandbox.world import SUBSCRIPTION
 from shared.adapters.arm import Arm
 from shared.adapters.gateway import ApimGateway
 from shared.adapters.inventory import ArmInventory
+from shared.adapters.table_ledger import TableLedger
 from shared.adapters.table_state import TableState
 from shared.adapters.work_queue import StorageWorkQueue
 from shared.applying import Applier
@@ -26,10 +27,10 @@ from shared.core.observed import Rules
 from shared.core.plan import Change
 from shared.core.resource_ids import AccountId, GatewayId
 from shared.core.rulebook import RuleBook
-from shared.core.runs import Run
 from shared.core.single_flight import Cause
 from shared.errors import InvalidEvent, OnboardingError
 from shared.intake import Intake
+from shared.planning import Planner
 from shared.ports import Clock, Gateway, Inventory
 from shared.reconciler import Reconciler
 from tests.simulation.azure import ENDPOINT, GATEWAY
@@ -88,7 +89,7 @@ def as_it_is(parts: Parts) -> Parts:
 
 
 class NoOutcomes:
-    async def publish(self, run: Run) -> None:
+    async def publish(self, unit: AccountId) -> None:
         """Nobody listens."""
 
 
@@ -253,14 +254,14 @@ def make_parts(
 def make_worker(process: Process, parts: Parts, oracles: Oracles, loop: SimLoop) -> Worker:
     reconciler = Reconciler(
         inventory=parts.inventory,
-        gateway=parts.gateway,
+        planner=Planner(parts.inventory, parts.gateway, parts.clock, parts.limits.rules, BRAKE),
         applier=parts.applier(parts.gateway),
         state=parts.state,
+        ledger=TableLedger(parts.state._service),
         queue=parts.queue,
         outcomes=NoOutcomes(),
         clock=parts.clock,
         rules=parts.limits.rules,
-        brake=BRAKE,
         run_deadline=timedelta(seconds=parts.limits.run_deadline_s),
     )
     intake = parts.intake(parts.state, parts.queue)

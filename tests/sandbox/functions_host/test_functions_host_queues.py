@@ -9,6 +9,7 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueServiceClient
 
+from sandbox.functions_host.queues import poison_name
 from tests.sandbox.functions_host.hosts import APPS, Host, hosted
 
 FAST = {
@@ -26,9 +27,11 @@ async def host(storage: str, queues: QueueServiceClient) -> AsyncIterator[Host]:
         yield running
 
 
-def settings(storage: str, *, incoming: str = "no-in", gated: str = "no-gate") -> dict[str, str]:
+def settings(
+    storage: str, *, incoming: str = "no-in", gated: str = "no-gate", failing: str = "failing"
+) -> dict[str, str]:
     """Hosts share the storage: each has queues of its own, or they would share the messages."""
-    queues = {"IN_QUEUE": incoming, "GATED_QUEUE": gated}
+    queues = {"IN_QUEUE": incoming, "GATED_QUEUE": gated, "FAILING_QUEUE": failing}
     return {"AzureWebJobsStorage": storage, **queues, **FAST}
 
 
@@ -89,6 +92,30 @@ async def test_a_failing_message_is_tried_again_and_then_poisoned(
     assert [message["count"] for message in seen] == [1, 2]
     assert [message.content for message in poisoned] == [encoded("bad")]
     await _empty(queues, "failing")
+
+
+async def test_a_message_that_fails_in_a_poison_queue_stays_there_for_ten_minutes(
+    storage: str, queues: QueueServiceClient
+) -> None:
+    queue = await queues.create_queue("given-up-poison")
+    await queue.send_message(encoded("bad"))
+    async with hosted(APPS / "queues", settings(storage, failing="given-up-poison")) as other:
+        await other.json("/api/seen?queue=failing&count=1")
+
+        assert await other.process.stop() == 0
+
+    assert (await queue.get_queue_properties()).approximate_message_count == 1
+    assert [item async for item in queue.receive_messages()] == []
+    assert "given-up-poison-poison" not in [item.name async for item in queues.list_queues()]
+
+
+@pytest.mark.parametrize(
+    ("queue", "poison"),
+    [("units", "units-poison"), ("units-poison", None), ("q" * 56, "q" * 56 + "-poison")],
+)
+def test_a_poison_queue_has_no_poison_queue(queue: str, poison: str | None) -> None:
+    assert poison_name(queue) == poison
+    assert poison_name("q" * 57) is None
 
 
 async def test_a_message_that_is_not_base64_is_poisoned_as_it_is(

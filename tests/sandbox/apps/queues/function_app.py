@@ -45,7 +45,7 @@ async def on_message(msg: func.QueueMessage) -> None:
     )
 
 
-@app.queue_trigger(arg_name="msg", queue_name="failing", connection="")
+@app.queue_trigger(arg_name="msg", queue_name="%FAILING_QUEUE%", connection="")
 async def on_failing(msg: func.QueueMessage) -> None:
     await note({"queue": "failing", "count": msg.dequeue_count})
     raise RuntimeError("no")

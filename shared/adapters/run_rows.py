@@ -1,0 +1,104 @@
+"""Runs as table entities, a row for each unit, and back: pure."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, groupby
+from typing import Any, cast
+
+from shared.adapters.deployment_rows import LONGEST_TEXT, items, said
+from shared.adapters.unit_rows import Entity, unit_key
+from shared.core.applied import AppliedChange
+from shared.core.naming import unit_hash
+from shared.core.outlook import change_record
+from shared.core.plan import Action
+from shared.core.records import CauseRecord, ChangeRecord, RunAnswer, RunState, UnitRunRecord
+from shared.core.resource_ids import AccountId
+from shared.core.runs import Run, most_urgent
+from shared.core.stories import cause_record
+
+
+def run_entity(run_id: str, run: Run) -> Entity:
+    changes, left_out = _fitting([_change_record(item) for item in run.changes])
+    return {
+        "PartitionKey": run_id,
+        "RowKey": unit_key(run.unit),
+        "unit": run.unit.arm_id,
+        "status": run.status.value,
+        "started": said(run.started),
+        "finished": said(run.finished) if run.finished else "",
+        "writes": run.writes,
+        "planned": run.planned,
+        "arm_calls": run.arm_calls,
+        "causes": json.dumps([cause_record(it).json_body() for it in run.causes]),
+        "changes": changes,
+        "changes_left_out": left_out,
+        "drifted": _texts(run.drifted),
+        "notes": _texts(run.notes),
+        "error": run.error[:LONGEST_TEXT],
+    }
+
+
+def run_answers(entities: Iterable[Mapping[str, Any]]) -> list[RunAnswer]:
+    """The runs of rows that come sorted, each with all of its units."""
+    runs = groupby(entities, key=lambda entity: str(entity["PartitionKey"]))
+    return [_run_answer(run_id, [_unit_run(it) for it in rows]) for run_id, rows in runs]
+
+
+def _run_answer(run_id: str, units: list[UnitRunRecord]) -> RunAnswer:
+    is_over = all(unit.finished for unit in units)
+    return RunAnswer(
+        id=run_id,
+        status=cast("RunState", most_urgent(unit.status for unit in units)),
+        started=min(unit.started for unit in units),
+        finished=max(unit.finished for unit in units) if is_over else "",
+        writes=sum(unit.writes for unit in units),
+        arm_calls=sum(unit.arm_calls for unit in units),
+        units=tuple(units),
+    )
+
+
+def _unit_run(entity: Mapping[str, Any]) -> UnitRunRecord:
+    unit = AccountId.parse(entity["unit"])
+    return UnitRunRecord(
+        unit_id=unit_hash(unit),
+        account=unit.arm_id,
+        status=entity["status"],
+        started=entity["started"],
+        finished=entity.get("finished") or "",
+        writes=entity.get("writes") or 0,
+        planned=entity.get("planned") or 0,
+        arm_calls=entity.get("arm_calls") or 0,
+        causes=tuple(CauseRecord(**it) for it in items(entity, "causes")),
+        changes=tuple(ChangeRecord(**it) for it in items(entity, "changes")),
+        changes_left_out=entity.get("changes_left_out") or 0,
+        drifted=tuple(items(entity, "drifted")),
+        notes=tuple(items(entity, "notes")),
+        error=entity.get("error") or "",
+    )
+
+
+def _change_record(item: AppliedChange) -> ChangeRecord:
+    record = change_record(item.change, item)
+    is_kept = item.change.action is Action.KEEP
+    return record.model_copy(update={"reason": "as it should be"}) if is_kept else record
+
+
+def _fitting(changes: list[ChangeRecord]) -> tuple[str, int]:
+    """As many of *changes* as fit a property, and how many don't; long words go first."""
+    brief = [item.model_copy(update={"policy_diff": (), "drift": ()}) for item in changes]
+    for some in (changes, brief):
+        texts = [json.dumps(item.json_body(), default=str) for item in some]
+        fitting = _that_fit(texts)
+        if len(fitting) == len(texts):
+            break
+    return f"[{', '.join(fitting)}]", len(changes) - len(fitting)
+
+
+def _that_fit(texts: Sequence[str]) -> list[str]:
+    """The first of *texts*, as far as a property holds them."""
+    ends = accumulate(len(text) + 2 for text in texts)
+    return [text for text, end in zip(texts, ends, strict=True) if end <= LONGEST_TEXT]
+
+
+def _texts(notes: Sequence[str]) -> str:
+    return f"[{', '.join(_that_fit([json.dumps(note) for note in notes]))}]"

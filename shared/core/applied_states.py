@@ -1,0 +1,108 @@
+"""What stood after a run, so that a unit can go back to it and drift can be told from news."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared.core.applied import AppliedChange, ChangeStatus
+from shared.core.model import Resource
+from shared.core.modes import Mode
+from shared.core.plan import Action, Change
+from shared.core.states import DeploymentState, Verdict
+
+if TYPE_CHECKING:
+    from shared.core.desired import Desired  # not with the ports, which every event imports
+
+_STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
+_SERVED = frozenset({DeploymentState.APPLIED, DeploymentState.VERIFIED})
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedState:
+    """What a unit had in the gateway.
+
+    Attributes:
+        run: The run that applied it; also its id.
+        deployments: Names of those that were served.
+        retained: Paths that stood as they were, because nobody could tell what is right.
+    """
+
+    run: str
+    at: datetime
+    deployments: tuple[str, ...]
+    resources: tuple[Resource, ...]
+    retained: tuple[str, ...] = ()
+
+
+def applied_state(
+    run: str, at: datetime, changes: Sequence[AppliedChange], verdicts: Sequence[Verdict]
+) -> AppliedState | None:
+    """What stands now; None while something is still to be written."""
+    unsettled = {ChangeStatus.POSTPONED, ChangeStatus.STALE, ChangeStatus.PLANNED}
+    if any(item.status in unsettled for item in changes):
+        return None
+    stands = [item.change for item in changes if item.status in _STANDS]
+    return AppliedState(
+        run,
+        at,
+        tuple(sorted(it.name for it in verdicts if it.state in _SERVED)),
+        tuple(it.desired for it in stands if it.desired is not None),
+        tuple(it.path for it in stands if it.desired is None and it.action is Action.KEEP),
+    )
+
+
+def rolled_back(wanted: "Desired", state: AppliedState) -> "Desired":
+    """As it was then, whatever ARM says now; taking off what came later is meant."""
+    return replace(
+        wanted,
+        resources=state.resources,
+        retained=frozenset(state.retained),
+        mode=Mode.SYNC,
+        lost=frozenset(),
+        probes={},
+        notes=(*wanted.notes, f"rolled back to what stood at {state.at:%Y-%m-%d %H:%M}Z"),
+    )
+
+
+def as_rolled_back(verdicts: Sequence[Verdict], served: frozenset[str]) -> tuple[Verdict, ...]:
+    """What becomes of deployments while their account stays as it was once.
+
+    Args:
+        verdicts: As they would be without that.
+        served: The names, lower-cased, that the gateway serves all the same.
+    """
+    state = {True: DeploymentState.APPLIED, False: DeploymentState.EXCLUDED}
+    words = {
+        True: "served as it was: the account is rolled back",
+        False: "not served: the account is rolled back; release it to go on",
+    }
+    past = (DeploymentState.RETIRING, DeploymentState.REMOVED)
+    return tuple(
+        verdict
+        if verdict.state in past
+        else replace(
+            verdict,
+            state=state[verdict.name.lower() in served],
+            reason=words[verdict.name.lower() in served],
+        )
+        for verdict in verdicts
+    )
+
+
+def drifted(plan: Sequence[Change], last: AppliedState | None) -> tuple[str, ...]:
+    """What somebody changed or deleted by hand: it should be as we left it, and is not."""
+    left = {it.path: it for it in last.resources} if last else {}
+    return tuple(
+        change.path
+        for change in plan
+        if change.action in (Action.CREATE, Action.UPDATE)
+        and change.desired is not None
+        and (change.drift or change.action is Action.CREATE)
+        and change.path in left
+        and _same(left[change.path], change.desired)
+    )
+
+
+def _same(one: Resource, other: Resource) -> bool:
+    return (one.body, one.operations) == (other.body, other.operations)

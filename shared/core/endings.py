@@ -1,0 +1,127 @@
+"""How a run ends: what its changes made of what was planned. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.core import rejections
+from shared.core.applied import AppliedChange, ChangeStatus
+from shared.core.applied_states import applied_state
+from shared.core.observed import Rules
+from shared.core.orders import NO_ORDER, Hold, Order
+from shared.core.outlook import Outlook
+from shared.core.runs import Run, RunStatus, run_status
+from shared.core.seen import inventory_fingerprint, missing
+from shared.core.single_flight import Claim
+from shared.core.stands import what_stands
+from shared.core.states import Verdict
+
+_LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
+_PROOFS = 8  # looks at what does not answer yet, about half an hour; then the sweep's are enough
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a plan."""
+
+    outlook: Outlook
+    changes: tuple[AppliedChange, ...]
+    verdicts: tuple[Verdict, ...]
+    is_unproven: bool
+    drifted: tuple[str, ...]
+
+
+def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rules) -> Run:
+    """The run as its changes left it; *run* may have written before, for a plan gone stale."""
+    outlook, patient = result.outlook, claim.attempts < _LOOKS
+    unseen = missing(outlook.account, claim.expected_names) if patient else ()
+    status = _status(claim, result, is_unseen=bool(unseen), is_patient=patient)
+    done = status is RunStatus.SUCCEEDED
+    written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
+    changes = (*written, *result.changes)
+    wrote = any(item.status is ChangeStatus.APPLIED for item in changes)
+    stands = applied_state(run.ids[0], now, result.changes, result.verdicts) if wrote else None
+    return replace(
+        run,
+        status=status,
+        changes=changes,
+        verdicts=result.verdicts,
+        notes=(*outlook.wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
+        wait=max((item.wait for item in result.changes if item.wait), default=None),
+        mode=claim.mode if claim.order.rollback else outlook.wanted.mode.value,
+        seen=inventory_fingerprint(outlook.account, rules) if done else "",
+        stands=what_stands(outlook.actual.resources, result.changes),
+        rejections=rejections.after(result.changes, claim.rejections, outlook.refused, now),
+        drifted=tuple(dict.fromkeys((*run.drifted, *_put_right(result)))),
+        order=_left_of(claim.order, result.changes),
+        hold=_hold(claim, outlook, now),
+        applied_state=stands,
+    )
+
+
+def held(run: Run, claim: Claim, outlook: Outlook, *, now: datetime) -> Run:
+    """Nothing is written. A plan that is no longer the approved one holds nothing else up."""
+    hold = claim.hold
+    if not claim.order.digest and (hold is None or hold.digest != outlook.digest):
+        hold = Hold("removals", outlook.held, now, outlook.digest)
+    return replace(
+        run,
+        status=RunStatus.HELD,
+        error=outlook.held,
+        order=NO_ORDER,
+        hold=hold,
+        planned=len(outlook.writes),
+    )
+
+
+def facts(outlook: Outlook) -> dict[str, str]:
+    """What was read besides the deployments, for those who ask why."""
+    account, service = outlook.account, outlook.actual.service
+    told = {"gatewayTier": service.sku, "mode": outlook.wanted.mode.value}
+    if account is None:
+        return {**told, "account": "gone"}
+    return {
+        **told,
+        "accountKind": account.kind,
+        "location": account.location,
+        "accountState": account.provisioning_state,
+    }
+
+
+def left_by(run: Run, before: str) -> str:
+    """The applied state that stands after *run*; "" when it wrote and did not come to an end."""
+    if run.applied_state is not None:
+        return run.applied_state.run
+    return "" if run.writes else before
+
+
+def _status(claim: Claim, result: Result, *, is_unseen: bool, is_patient: bool) -> RunStatus:
+    status = run_status(result.changes, result.outlook.wanted.verdicts if is_patient else ())
+    if is_unseen:
+        return RunStatus.WAITING
+    if result.is_unproven and status is RunStatus.SUCCEEDED:
+        return RunStatus.WAITING if claim.attempts < _PROOFS else RunStatus.INCOMPLETE
+    return status
+
+
+def _put_right(result: Result) -> tuple[str, ...]:
+    """Of what drifted; the rest shows in each plan, and would be told with every sweep."""
+    done = {it.change.path for it in result.changes if it.status is ChangeStatus.APPLIED}
+    return tuple(path for path in result.drifted if path in done)
+
+
+def _left_of(order: Order, changes: Sequence[AppliedChange]) -> Order:
+    """What is left of an order once its plan was begun."""
+    postponed = {ChangeStatus.POSTPONED, ChangeStatus.STALE}
+    if not any(item.status in postponed for item in changes):
+        return NO_ORDER
+    return replace(order, digest="", approved=order.agreed)
+
+
+def _hold(claim: Claim, outlook: Outlook, now: datetime) -> Hold | None:
+    """What was rolled back stays so until somebody agrees; the brake's hold ends with its plan."""
+    if claim.order.rollback:
+        reason = f"{outlook.wanted.notes[-1]}: nothing is written until the account is released"
+        return Hold("rollback", reason, now)
+    is_over = claim.hold is None or claim.hold.kind == "removals" or claim.order.agreed
+    return None if is_over else claim.hold
