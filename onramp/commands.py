@@ -1,0 +1,206 @@
+"""The commands, their options and their help; what they do is in the modules they name."""
+
+import asyncio
+import tomllib
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from onramp import plans, standing, validating
+from onramp.adopting import adopt as adopt_api
+from onramp.connection import Wish
+from onramp.options import Output, Target, Where, flowing, with_options
+from onramp.screen import Screen
+
+_DOING = "What to do"
+
+app = typer.Typer(
+    name="onramp",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=flowing("""See, try and apply what model-onramp does with an API Management gateway.
+
+It works by way of a deployed app (ONRAMP_APP, ONRAMP_KEY), or on the gateway itself with your own
+sign-in (ONRAMP_GATEWAY_ID, az login): then nothing needs to be deployed. Answers are tables on a
+terminal and JSON on a pipe.
+
+Exit codes: 0 all is well; 1 something failed; 2 plan has changes; 130 Ctrl-C."""),
+)
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    return asyncio.run(work)
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Tell the version, and exit")] = False,
+) -> int:
+    if version:
+        typer.echo(f"model-onramp {_version()}")
+    elif ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+    return 0
+
+
+def _version() -> str:
+    """It is no package that is installed, so its own project file knows."""
+    file = Path(__file__).parents[1] / "pyproject.toml"
+    return str(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["version"])
+
+
+@app.command()
+@with_options
+def plan(
+    where: Where,
+    target: Target,
+    output: Output,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="As if all had to be written again", rich_help_panel=_DOING),
+    ] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Show what stays as it is, and policies in full", rich_help_panel=_DOING
+        ),
+    ] = False,
+) -> int:
+    """Show what would be done, and do nothing.
+
+    Of every watched account, if none is named. Exit codes: 0 there is nothing to do, 2 there is
+    (changes, or something that is blocked or held and needs a person), 1 an account could not be
+    looked at.
+    """
+    return _run(plans.plan(where, target, Wish(force=force), Screen(output), full=full))
+
+
+@app.command()
+@with_options
+def apply(  # noqa: PLR0913, PLR0917 - the options
+    where: Where,
+    target: Target,
+    output: Output,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Don't ask", rich_help_panel=_DOING)
+    ] = False,
+    digest: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIGEST",
+            help="Only this very plan, of which plan told the digest; don't ask. Once per account",
+            rich_help_panel=_DOING,
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write again what is as it should be", rich_help_panel=_DOING),
+    ] = False,
+    allow_removals: Annotated[
+        bool,
+        typer.Option(
+            "--allow-removals",
+            help="However many deployments that takes off the gateway",
+            rich_help_panel=_DOING,
+        ),
+    ] = False,
+) -> int:
+    """Show what will be done, ask, do it, and tell what became of it.
+
+    Only what was shown is written: if something changes meanwhile, nothing is. That holds whatever
+    the mode says. Exit codes: 0 all of it was written, 1 something was refused, postponed or not
+    agreed to.
+
+    Working directly does not lock an app of the same owner out; both name the ETags that they have
+    read, so that neither overwrites what the other just wrote.
+    """
+    wish = Wish(force=force, removals=allow_removals)
+    work = plans.apply(where, target, wish, Screen(output), digests=tuple(digest or ()), yes=yes)
+    return _run(work)
+
+
+@app.command()
+@with_options
+def status(
+    where: Where,
+    target: Target,
+    output: Output,
+    deployments: Annotated[
+        bool,
+        typer.Option("--deployments", help="List every deployment, not only those in trouble"),
+    ] = False,
+) -> int:
+    """Tell how things stand.
+
+    Of an app: its health, the deployments by state, held accounts, dead letters, the last runs;
+    exit code 1 if it is unhealthy. Directly: what the gateway serves now, account by account.
+    """
+    return _run(standing.status(where, target, Screen(output), every=deployments))
+
+
+@app.command()
+@with_options
+def why(
+    deployment: Annotated[
+        str, typer.Argument(metavar="ACCOUNT/DEPLOYMENT", help="Or its resource id")
+    ],
+    where: Where,
+    output: Output,
+) -> int:
+    """Tell why a deployment is as it is.
+
+    Of an app: its story, run by run. Directly: what would be decided now, and by which rule or tag.
+    """
+    return _run(standing.why(where, deployment, Screen(output)))
+
+
+@app.command()
+@with_options
+def validate(
+    output: Output,
+    file: Annotated[Path | None, typer.Argument(help="The rules file; onramp.yaml here")] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Check the ONRAMP_ variables of the app as well")
+    ] = False,
+) -> int:
+    """Check a rules file, and say where its problems are.
+
+    Reads nothing but the file. Exit codes: 0 it can be used, 1 it can't.
+    """
+    return validating.validate(file, Screen(output), with_settings=settings)
+
+
+@app.command()
+@with_options
+def adopt(  # noqa: PLR0913, PLR0917 - the options
+    api: Annotated[str, typer.Argument(metavar="API", help="Id of the API on the gateway")],
+    where: Where,
+    output: Output,
+    account: Annotated[
+        str,
+        typer.Option(
+            metavar="ACCOUNT",
+            help="The account that it leads to: name or resource id",
+            rich_help_panel=_DOING,
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Don't ask", rich_help_panel=_DOING)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be done", rich_help_panel=_DOING)
+    ] = False,
+) -> int:
+    """Take over an API that was made by hand or by the portal's wizard.
+
+    Directly only: the app never touches what isn't its own. An API with the very id that ours
+    would have gets our owner mark. One that holds the path of ours is moved aside, ours takes its
+    place and its products, and if that fails it is moved back. For any other it is told what to
+    write into onramp.yaml, with exit code 2.
+    """
+    return _run(adopt_api(where, api, account, Screen(output), yes=yes, dry_run=dry_run))

@@ -1,0 +1,228 @@
+"""The options that commands share: a dataclass for each group, and its fields are the options."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from onramp.errors import CliError
+from shared.core.modes import Mode
+
+_APP = "Against a deployed app"
+_DIRECT = "Directly, with your own sign-in (az login)"
+_TARGET = "Which accounts"
+_OUTPUT = "Output"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the command works: a deployed app, or the gateway itself."""
+
+    app: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_APP",
+            metavar="URL",
+            help="The app: https://<name>.azurewebsites.net",
+            rich_help_panel=_APP,
+        ),
+    ] = ""
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_KEY",
+            metavar="KEY",
+            help="A function key of the app; use the variable, for others see command lines",
+            rich_help_panel=_APP,
+        ),
+    ] = ""
+    audience: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_AUDIENCE",
+            metavar="URI",
+            help="Where Entra guards the app: for whom your token is, api://<client id>",
+            rich_help_panel=_APP,
+        ),
+    ] = ""
+    gateway: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_GATEWAY_ID",
+            metavar="ID",
+            help="Resource id of the API Management service",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = ""
+    subscriptions: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_SUBSCRIPTIONS",
+            metavar="IDS",
+            help="Where the accounts are, with commas between; the gateway's own if not given",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = ""
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ONRAMP_RULES_FILE",
+            metavar="FILE",
+            help="The rules file; onramp.yaml here, if there is one",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = None
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            envvar="ONRAMP_MODE", help="What accounts without a tag do", rich_help_panel=_DIRECT
+        ),
+    ] = Mode.SYNC
+    owner: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_OWNER",
+            metavar="NAME",
+            help="Name in the owner marks, as the app's own",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = "default"
+    grace_hours: Annotated[
+        int,
+        typer.Option(
+            envvar="ONRAMP_GRACE_HOURS",
+            help="How long what is gone from ARM answers 410, as the app's own",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = 24
+    arm_endpoint: Annotated[
+        str,
+        typer.Option(
+            envvar="ONRAMP_ARM_ENDPOINT",
+            metavar="URL",
+            help="Azure Resource Manager, of another cloud or of the sandbox",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = "https://management.azure.com"
+
+    def settled(self, on_command_line: frozenset[str]) -> "Where":
+        """With one place, not two: what is on the command line goes before the environment.
+
+        Raises:
+            CliError: nobody can tell which of two is meant.
+        """
+        if not (self.app and self.gateway):
+            return self
+        named = on_command_line & {"app", "gateway"}
+        if len(named) != 1:
+            raise CliError(
+                "both an app (--app, ONRAMP_APP) and a gateway (--gateway, ONRAMP_GATEWAY_ID) "
+                "are given",
+                "Name the one that is meant as an option.",
+            )
+        return replace(self, gateway="") if "app" in named else replace(self, app="")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the command is about."""
+
+    account: Annotated[
+        str,
+        typer.Option(
+            metavar="ACCOUNT",
+            help="One account: its name, or its resource id",
+            rich_help_panel=_TARGET,
+        ),
+    ] = ""
+    deployment: Annotated[
+        str,
+        typer.Option(
+            metavar="DEPLOYMENT",
+            help="The account of one deployment: account/deployment, or its resource id",
+            rich_help_panel=_TARGET,
+        ),
+    ] = ""
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every watched account", rich_help_panel=_TARGET)
+    ] = False
+
+    @property
+    def is_given(self) -> bool:
+        return bool(self.account or self.deployment or self.everything)
+
+    def check(self) -> None:
+        if sum(map(bool, (self.account, self.deployment, self.everything))) > 1:
+            raise CliError("--account, --deployment and --all exclude each other", "Name one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the command answers."""
+
+    json: Annotated[
+        bool | None,
+        typer.Option(
+            "--json/--text",
+            help="As JSON, or as text; text on a terminal and JSON on a pipe if not given",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of errors", rich_help_panel=_OUTPUT)
+    ] = False
+
+
+def with_options(command: Callable[..., int]) -> Callable[..., int]:
+    """*command* as typer takes it: each dataclass among its parameters becomes its fields."""
+    groups = {name: hint for name, hint in get_type_hints(command).items() if is_dataclass(hint)}
+
+    @wraps(command)
+    def run(ctx: typer.Context, **given: Any) -> int:
+        named = frozenset(
+            name
+            for name in given
+            if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        )
+        made = {name: _made(group, given, named) for name, group in groups.items()}
+        return command(**given, **made)
+
+    own = inspect.signature(command).parameters.values()
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *(it.replace(kind=inspect.Parameter.KEYWORD_ONLY) for it in own if it.name not in groups),
+        *(it for group in groups.values() for it in _parameters(group)),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {it.name: it.annotation for it in parameters}
+    del run.__wrapped__
+    run.__doc__ = flowing(command.__doc__ or "")
+    return run
+
+
+def flowing(text: str) -> str:
+    """Each paragraph as one line: typer keeps line breaks, and the terminal may be narrower."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(it.split()) for it in paragraphs)
+
+
+def _made(group: Any, given: dict[str, Any], named: frozenset[str]) -> Any:
+    values: Mapping[str, Any] = {it.name: given.pop(it.name) for it in fields(group)}
+    made = group(**values)
+    return made.settled(named) if isinstance(made, Where) else made
+
+
+def _parameters(group: Any) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for it in fields(group):
+        yield inspect.Parameter(
+            it.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=it.default,
+            annotation=hints[it.name],
+        )

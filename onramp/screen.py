@@ -1,0 +1,184 @@
+"""Where the command line writes: answers on stdout, everything else on stderr.
+
+Colour is never all that tells two things apart: each has a sign and a word as well.
+"""
+
+import re
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from onramp.options import Output
+
+# Sign and style of what is done, and of what became of it; of states of deployments and of runs.
+SIGNS = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "blocked": ("!", "bold magenta"),
+    "keep": ("=", "dim"),
+    "kept": ("=", "dim"),
+    "applied": ("✓", "green"),
+    "verified": ("✓", "bold green"),
+    "succeeded": ("✓", "green"),
+    "healthy": ("✓", "green"),
+    "seen": ("…", "cyan"),
+    "running": ("…", "cyan"),
+    "queued": ("…", "cyan"),
+    "waiting": ("…", "cyan"),
+    "marked": ("…", "cyan"),
+    "postponed": ("…", "yellow"),
+    "retiring": ("-", "yellow"),
+    "removed": ("-", "dim"),
+    "excluded": ("o", "dim"),
+    "planned": ("o", "dim"),
+    "degraded": ("!", "yellow"),
+    "held": ("!", "bold magenta"),
+    "quarantined": ("!", "bold red"),
+    "incomplete": ("!", "bold red"),
+    "rejected": ("x", "bold red"),
+    "skipped": ("x", "red"),
+    "failed": ("x", "bold red"),
+    "unhealthy": ("x", "bold red"),
+    "stale": ("x", "red"),
+}
+_UNKNOWN = ("?", "")
+# All but line ends, and what turns the direction of writing.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The answer and what goes on beside it."""
+
+    output: Output = field(default_factory=Output)
+    out: Console = field(default_factory=lambda: Console(highlight=False, markup=False))
+    err: Console = field(
+        default_factory=lambda: Console(stderr=True, highlight=False, markup=False)
+    )
+
+    @property
+    def is_json(self) -> bool:
+        said = self.output.json
+        return not sys.stdout.isatty() if said is None else said
+
+    @property
+    def can_ask(self) -> bool:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def print(self, *parts: RenderableType) -> None:
+        for part in parts:
+            self.out.print(part)
+
+    def verbatim(self, text: str) -> None:
+        """Text to copy: no line break and no space is added."""
+        self.out.print(Text(text), soft_wrap=True)
+
+    def json(self, answer: BaseModel) -> None:
+        sys.stdout.write(answer.model_dump_json(by_alias=True, indent=2) + "\n")
+
+    def say(self, text: str, style: str = "") -> None:
+        """Beside the answer."""
+        self.err.print(Text(text, style=style))
+
+    def error(self, what: str, do: str = "") -> None:
+        self.err.print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
+        if do:
+            self.err.print(Text(do), soft_wrap=True)
+
+    def agreed(self, question: str) -> bool:
+        """Ask on stderr, so that the answer on stdout stays clean."""
+        self.err.print(Text(question), end="")
+        sys.stderr.flush()
+        # asyncio only cancels the task at Ctrl-C, which somebody who is asked would not notice.
+        asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        finally:
+            signal.signal(signal.SIGINT, asyncios)
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """A spinner while something takes its time; nothing where nobody watches."""
+        if not self.err.is_terminal:
+            yield
+            return
+        with self.err.status(f"{doing} ...", spinner="dots"):
+            yield
+
+
+def harmless[M: BaseModel](answer: M) -> M:
+    """*answer* without control characters: names of others must not steer the terminal."""
+    return type(answer).model_validate(_cleaned(answer.model_dump()))
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
+        case dict():
+            return {key: _cleaned(it) for key, it in value.items()}
+        case list() | tuple():
+            return [_cleaned(it) for it in value]
+        case _:
+            return value
+
+
+def signed(word: str) -> Text:
+    """A word with its sign, in its colour."""
+    sign, style = SIGNS.get(word, _UNKNOWN)
+    return Text(f"{sign} {word}", style=style)
+
+
+def heading(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def dim(text: str) -> Text:
+    return Text(text, style="dim")
+
+
+def indented(part: RenderableType, by: int = 2) -> Padding:
+    return Padding(part, (0, 0, 0, by), expand=False)
+
+
+def table(*columns: str) -> Table:
+    """A table without lines; its first column never wraps."""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for number, column in enumerate(columns):
+        made.add_column(column, overflow="fold", no_wrap=number == 0)
+    return made
+
+
+def bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
+    for line in lines:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row("-", Text(line))
+        yield indented(grid)
+
+
+def short_account(account: str) -> Text:
+    """The account's name, and where it is."""
+    parts = account.strip("/").split("/")
+    if len(parts) < 8:
+        return heading(account)
+    return Text.assemble((parts[-1], "bold"), (f"  in {parts[3]}, subscription {parts[1]}", "dim"))
+
+
+def moment(text: str) -> str:
+    """An ISO moment in UTC, as short as people need it."""
+    return f"{text[:10]} {text[11:19]}Z" if text else "never"
+
+
+def counted(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"

@@ -1,0 +1,52 @@
+"""The user's own sign-in, and what to do without one. The only azure import of this package."""
+
+from typing import Any, Self
+
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity.aio import DefaultAzureCredential
+
+from onramp.errors import CliError
+
+
+class SignIn:
+    """An azure credential whose failure is for people to read.
+
+    What it tries, in order: learn.microsoft.com/azure/developer/python/sdk/authentication/
+    credential-chains.
+    """
+
+    def __init__(self) -> None:
+        self._credential = DefaultAzureCredential()
+
+    async def get_token(self, *scopes: str, **more: Any) -> AccessToken:
+        try:
+            return await self._credential.get_token(*scopes, **more)
+        except ClientAuthenticationError as exc:
+            raise _not_signed_in() from exc
+
+    async def get_token_info(
+        self, *scopes: str, options: TokenRequestOptions | None = None
+    ) -> AccessTokenInfo:
+        try:
+            return await self._credential.get_token_info(*scopes, options=options)
+        except ClientAuthenticationError as exc:
+            raise _not_signed_in() from exc
+
+    async def close(self) -> None:
+        await self._credential.close()
+
+    async def __aenter__(self) -> Self:
+        await self._credential.__aenter__()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._credential.close()
+
+
+def _not_signed_in() -> CliError:
+    return CliError(
+        "you are not signed in to Azure",
+        "Run az login; in a pipeline set AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret or a "
+        "federated token. --debug tells what was tried.",
+    )

@@ -1,0 +1,52 @@
+"""The commands status and why."""
+
+from collections.abc import Callable, Iterable
+
+from pydantic import BaseModel
+from rich.console import RenderableType
+
+from onramp.app import App
+from onramp.connecting import connect
+from onramp.options import Target, Where
+from onramp.screen import Screen, harmless
+from onramp.show_status import show_served, show_status
+from onramp.show_why import show_decision, show_story
+
+_FAILED = 1
+
+
+async def status(where: Where, target: Target, screen: Screen, *, every: bool) -> int:
+    """Tell how things stand; the exit code says whether an app does its work."""
+    target.check()
+    async with connect(where) as connection:
+        if isinstance(connection, App):
+            with screen.busy("asking"):
+                told = await connection.status(target)
+            _answer(screen, told, lambda it: show_status(it, every=every))
+            return _FAILED if told.health.status == "unhealthy" else 0
+        with screen.busy("looking"):
+            served = await connection.served(target)
+        _answer(screen, served, show_served)
+        return _FAILED if any(it.error for it in served.accounts) else 0
+
+
+async def why(where: Where, deployment: str, screen: Screen) -> int:
+    async with connect(where) as connection:
+        if isinstance(connection, App):
+            with screen.busy("asking"):
+                story = await connection.why(deployment)
+            _answer(screen, story, show_story)
+            return 0
+        with screen.busy("looking"):
+            decision = await connection.decision(deployment)
+        _answer(screen, decision, show_decision)
+        return 0
+
+
+def _answer[M: BaseModel](
+    screen: Screen, answer: M, show: Callable[[M], Iterable[RenderableType]]
+) -> None:
+    if screen.is_json:
+        screen.json(answer)
+    else:
+        screen.print(*show(harmless(answer)))

@@ -1,0 +1,74 @@
+"""The command line as people and pipelines run it: a process, on a pipe or on a terminal."""
+
+import asyncio
+import os
+import pty
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_PATIENCE_S = 60
+# Nothing of whoever runs the tests: neither a sign-in nor a terminal's ways.
+_BARE = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    code: int
+    out: str
+    err: str = ""
+
+
+async def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> Ran:
+    """On a pipe, with nobody to ask."""
+    process = await _start(arguments, env, cwd, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+    async with asyncio.timeout(_PATIENCE_S):
+        out, err = await process.communicate()
+    return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+async def on_terminal(
+    *arguments: str,
+    env: Mapping[str, str],
+    columns: int = 100,
+    answer: str = "",
+    interrupt_at: str = "",
+) -> Ran:
+    """On a terminal; *answer* is typed at a question, Ctrl-C when *interrupt_at* is shown."""
+    ours, its = pty.openpty()
+    shape = {"COLUMNS": str(columns), "TERM": "xterm-256color"}
+    process = await _start(arguments, {**shape, **env}, ROOT, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    shown = ""
+    async with asyncio.timeout(_PATIENCE_S):
+        while part := await asyncio.to_thread(_read, ours):
+            shown += part
+            if answer and "[y/N]" in part:
+                os.write(ours, f"{answer}\n".encode())
+            if interrupt_at and interrupt_at in shown:
+                process.send_signal(signal.SIGINT)
+                interrupt_at = ""
+        code = await process.wait()
+    os.close(ours)
+    return Ran(code, shown)
+
+
+async def _start(
+    arguments: tuple[str, ...], env: Mapping[str, str], cwd: Path, **streams: Any
+) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "onramp", *arguments, env={**_BARE, **env}, cwd=cwd, **streams
+    )
+
+
+def _read(terminal: int) -> str:
+    """What is shown next; "" when the other end has closed, which Linux tells as an error."""
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError:
+        return ""
