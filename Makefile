@@ -18,12 +18,12 @@ WORLD :=
 export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo sandbox rules docs simulate bench format requirements clean
+.PHONY: help setup test lint demo sandbox rules docs simulate bench package format requirements clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.done sandbox/node_modules/.done ## install what everything else needs
+setup: .venv/.done .tools/checkov/.done sandbox/node_modules/.done ## install what everything else needs
 
 test: setup lint ## everything that must hold: format, lint, types, every test
 	$(RUN) -m pytest
@@ -43,7 +43,7 @@ sandbox: setup ## start a local Azure with the app in it, until Ctrl-C
 rules: setup ## say what RULES=onramp.yaml means, for WORLD=world.json or a built-in one
 	@$(RUN) -m sandbox rules --file $(RULES) $(if $(WORLD),--world $(WORLD))
 
-docs: setup ## make docs/settings.md and docs/onramp.schema.json anew
+docs: setup ## make docs/settings.md, the JSON Schemas and the examples anew
 	@$(RUN) -m sandbox docs
 
 simulate: setup ## run SEEDS=1000 simulated lives of the app, and print what failed
@@ -51,6 +51,9 @@ simulate: setup ## run SEEDS=1000 simulated lives of the app, and print what fai
 
 bench: setup ## measure what it costs, next to the bounds
 	@$(RUN) -m bench all
+
+package: setup ## build the zip that is deployed, in dist/
+	@$(RUN) -m sandbox.package
 
 format: setup ## put the code in shape
 	$(RUN) -m ruff format .
@@ -70,6 +73,12 @@ $(UV):
 
 .venv/.done: $(UV) pyproject.toml uv.lock
 	$(UV) sync --quiet --frozen --python $(or $(PYTHON313),3.13)
+	@touch $@
+
+# A scanner of templates, in a place of its own: it pins what others need newer.
+.tools/checkov/.done: $(UV) infra/checkov.txt
+	$(UV) venv --quiet --clear --python $(or $(PYTHON313),3.13) .tools/checkov
+	$(UV) pip sync --quiet --python .tools/checkov/bin/python infra/checkov.txt
 	@touch $@
 
 sandbox/node_modules/.done: sandbox/package.json sandbox/package-lock.json
