@@ -43,7 +43,7 @@ sandbox: setup ## start a local Azure with the app in it, until Ctrl-C
 rules: setup ## say what RULES=onramp.yaml means, for WORLD=world.json or a built-in one
 	@$(RUN) -m sandbox rules --file $(RULES) $(if $(WORLD),--world $(WORLD))
 
-docs: setup ## make docs/settings.md, the JSON Schemas and the examples anew
+docs: setup ## make docs/settings.md and the JSON Schemas anew
 	@$(RUN) -m sandbox docs
 
 simulate: setup ## run SEEDS=1000 simulated lives of the app, and print what failed

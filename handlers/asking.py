@@ -21,7 +21,7 @@ from shared.errors import OnboardingError
 
 # Azure's load balancer gives up an HTTP request after 230 s (learn.microsoft.com/azure/
 # azure-functions/functions-scale).
-_PATIENCE_S = 200
+PATIENCE_S = 200
 
 
 async def accepted(
@@ -42,10 +42,14 @@ async def accepted(
     return answer_with(answer, status=HTTPStatus.ACCEPTED, location=url)
 
 
-async def planned(unit: AccountId, wish: Cause) -> PlanRecord:
-    """What a run would do now; a unit that can't be looked at says why."""
+def in_time() -> float:
+    """Until when, by the app's clock, an answer is worth something."""
+    return wiring.app().clock.monotonic() + PATIENCE_S
+
+
+async def planned(unit: AccountId, wish: Cause, *, until: float) -> PlanRecord:
+    """What a run would do now; a unit that can't be looked at in time says why."""
     app = wiring.app()
-    until = app.clock.monotonic() + _PATIENCE_S
     try:
         dry = replace(
             await app.state.peek(unit),

@@ -1,5 +1,6 @@
 """GET /api/deployments and /api/deployments/{id}/why: what stands, and how that came."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -10,12 +11,14 @@ import azure.functions as func
 from handlers.http_errors import answer_with, not_found, read_query, with_json_errors
 from handlers.requests import DeploymentsQuery
 from shared import wiring
+from shared.core.naming import unit_hash
 from shared.core.records import DeploymentRecord, DeploymentsAnswer, SpreadRecord, WhyAnswer
 from shared.core.resource_ids import AccountId
 from shared.core.stories import advice_on
 
 bp = func.Blueprint()
 
+_KEY = re.compile(r"[a-z0-9][a-z0-9._~-]*", re.ASCII)  # of what else is kept there, none
 # What nobody knows comes last, or first where the last come first.
 _SORTED_BY: dict[str, Callable[[DeploymentRecord], Any]] = {
     "account": lambda it: (it.account, it.name),
@@ -52,17 +55,22 @@ async def deployments(req: func.HttpRequest) -> func.HttpResponse:
 @with_json_errors
 async def why(req: func.HttpRequest) -> func.HttpResponse:
     """The story of a deployment: what was heard, read, decided and written, run by run."""
-    id_ = req.route_params.get("id", "")
-    history = wiring.app().history
-    for item in await history.deployments():
-        if item.id == id_:
-            break
-    else:
+    item = await _known(req.route_params.get("id", ""))
+    if item is None:
         raise not_found("Deployment", "Take the id from GET /api/deployments.")
-    chapters = await history.story(AccountId.parse(item.account), item.name)
+    chapters = await wiring.app().history.story(AccountId.parse(item.account), item.name)
     return answer_with(
         WhyAnswer(deployment=item, advice=advice_on(item.state), chapters=tuple(chapters))
     )
+
+
+async def _known(id_: str) -> DeploymentRecord | None:
+    unit_id, _, key = id_.partition("-")
+    if _KEY.fullmatch(key):
+        for unit, _row in await wiring.app().state.units():
+            if unit_hash(unit) == unit_id:
+                return await wiring.app().history.deployment(unit, key)
+    return None
 
 
 def _is_wanted(item: DeploymentRecord, query: DeploymentsQuery) -> bool:

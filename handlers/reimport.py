@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from handlers.asking import accepted, planned, watched_account
+from handlers.asking import accepted, in_time, planned, watched_account
 from handlers.http_errors import HttpError, answer_with, read_body, with_json_errors
 from handlers.requests import ReimportBody
 from shared import wiring
@@ -14,6 +14,7 @@ from shared.core.orders import Order
 from shared.core.records import PlanRecord, PlansAnswer
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause
+from shared.errors import Unavailable
 
 bp = func.Blueprint()
 
@@ -31,7 +32,7 @@ async def reimport(req: func.HttpRequest) -> func.HttpResponse:
     wish = Cause(full=True, go_ahead=body.allow_removals, order=order)
     if body.dry_run:
         return answer_with(await _plans(units, wish))
-    if body.digest and (await planned(units[0], wish)).digest != body.digest:
+    if body.digest and await _digest(units[0], wish) != body.digest:
         raise HttpError(
             HTTPStatus.CONFLICT,
             "PlanChanged",
@@ -57,12 +58,19 @@ async def _units(body: ReimportBody) -> tuple[AccountId, ...]:
     return found
 
 
+async def _digest(unit: AccountId, wish: Cause) -> str:
+    plan = await planned(unit, wish, until=in_time())
+    if plan.error:
+        raise Unavailable(plan.error)
+    return plan.digest
+
+
 async def _plans(units: Sequence[AccountId], wish: Cause) -> PlansAnswer:
-    slots = asyncio.Semaphore(_AT_ONCE)
+    slots, until = asyncio.Semaphore(_AT_ONCE), in_time()
 
     async def one(unit: AccountId) -> PlanRecord:
         async with slots:
-            return await planned(unit, wish)
+            return await planned(unit, wish, until=until)
 
     plans = await asyncio.gather(*map(one, units))
     return PlansAnswer(writes=sum(plan.writes for plan in plans), plans=tuple(plans))

@@ -41,12 +41,13 @@ async def sweep(timer: func.TimerRequest) -> None:
         late=timer.past_due,
     )
     await app.intake.all(watched, Cause(full=True))
+    at = app.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    record = SweepRecord(at=at, units=len(watched), problems=tuple(problems))
+    await app.ledger.record_sweep(record)  # what follows may be cut short, and can wait
     await _collect(problems)
     await _prune(problems)
     await _tell_figures(app)
-    at = app.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-    record = SweepRecord(at=at, units=len(watched), problems=tuple(problems))
-    await app.ledger.record_sweep(record)
+    await app.ledger.record_sweep(record.model_copy(update={"problems": tuple(problems)}))
 
 
 async def _units(

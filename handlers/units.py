@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from handlers.asking import accepted, known_unit, planned
+from handlers.asking import accepted, in_time, known_unit, planned
 from handlers.http_errors import HttpError, answer_with, not_found, read_body, with_json_errors
 from handlers.requests import ReleaseBody, RollbackBody
 from shared import wiring
@@ -62,7 +62,7 @@ async def states(req: func.HttpRequest) -> func.HttpResponse:
     found = await wiring.app().history.applied_states(unit)
     records = (
         AppliedStateRecord(
-            id=it.run,
+            id=it.id,
             at=it.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             run=it.run,
             deployments=it.deployments,
@@ -84,6 +84,6 @@ async def rollback(req: func.HttpRequest) -> func.HttpResponse:
         raise not_found("State", "Take the id from GET /api/units/{id}/states.")
     wish = Cause(full=True, kind="rollback", order=Order(rollback=body.state))
     if body.dry_run:
-        plan = await planned(unit, wish)
+        plan = await planned(unit, wish, until=in_time())
         return answer_with(PlansAnswer(writes=plan.writes, plans=(plan,)))
     return await accepted(req, (unit,), wish)

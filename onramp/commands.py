@@ -28,7 +28,8 @@ It works by way of a deployed app (ONRAMP_APP, ONRAMP_KEY), or on the gateway it
 sign-in (ONRAMP_GATEWAY_ID, az login): then nothing needs to be deployed. Answers are tables on a
 terminal and JSON on a pipe.
 
-Exit codes: 0 all is well; 1 something failed; 2 plan has changes; 130 Ctrl-C."""),
+Exit codes: 0 all is well; 1 something failed; 2 plan has changes, or adopt misses a choice in
+onramp.yaml; 130 Ctrl-C."""),
 )
 
 

@@ -14,14 +14,10 @@ from onramp.options import Target, Where
 from onramp.records import DecisionAnswer, ServedAccountRecord, ServedAnswer
 from onramp.sign_in import SignIn
 from shared.adapters.arm import Arm
-from shared.adapters.clock import SystemClock
-from shared.adapters.gateway import ApimGateway
 from shared.adapters.gateway_reads import API_VERSION
 from shared.adapters.gateway_survey import ApimSurvey
-from shared.adapters.inventory import ArmInventory
 from shared.applying import Applier
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.guard import Brake
 from shared.core.model import Wants
 from shared.core.naming import unit_hash
 from shared.core.observed import Rules
@@ -33,8 +29,10 @@ from shared.core.runs import after_changes, run_status
 from shared.core.single_flight import Claim
 from shared.errors import ConfigError, Denied, OnboardingError
 from shared.planning import Planner
+from shared.ports import Clock, Gateway, Inventory
 from shared.rules_file import read_rules_file
 from shared.settings import Settings, read_settings
+from shared.wiring import outside
 
 _AT_ONCE = 4  # accounts
 _DEFAULT_RULES = Path("onramp.yaml")
@@ -50,9 +48,9 @@ class Direct:
 
     settings: Settings
     arm: Arm
-    clock: SystemClock
-    gateway: ApimGateway
-    inventory: ArmInventory
+    clock: Clock
+    gateway: Gateway
+    inventory: Inventory
     planner: Planner
     survey: ApimSurvey
 
@@ -60,33 +58,13 @@ class Direct:
     @asynccontextmanager
     async def open(cls, where: Where) -> AsyncIterator["Direct"]:
         its, rules = _settings(where), _rules(where)
-        clock = SystemClock()
         async with SignIn() as sign_in:
-            arm = Arm(
-                sign_in,
-                clock,
-                endpoint=its.arm_endpoint,
-                subscription=its.gateway_id.subscription,
-                request_timeout=timedelta(seconds=its.request_timeout_s),
-            )
-            gateway = ApimGateway(
-                arm,
-                clock,
-                its.gateway_id,
-                parallel_reads=its.parallel_reads,
-                parallel_writes=its.parallel_writes,
-            )
-            inventory = ArmInventory(arm, clock, subscriptions=its.watched)
-            brake = Brake(its.max_removals, its.max_removal_percent)
-            planner = Planner(inventory, gateway, clock, rules, brake)
-            survey = ApimSurvey(
-                arm, its.gateway_id, owner=its.owner, parallel_reads=its.parallel_reads
-            )
+            it = outside(its, rules, sign_in)
             try:
-                await _check_gateway(arm, its)
-                yield cls(its, arm, clock, gateway, inventory, planner, survey)
+                await _check_gateway(it.arm, its)
+                yield cls(its, it.arm, it.clock, it.gateway, it.inventory, it.planner, it.survey)
             finally:
-                await arm.close()
+                await it.arm.close()
 
     @property
     def rules(self) -> Rules:

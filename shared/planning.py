@@ -13,7 +13,7 @@ from shared.core.model import Service
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.observed import Observed, Rules
-from shared.core.outlook import Outlook, plan_digest
+from shared.core.outlook import Outlook, plan_digest, write_names
 from shared.core.plan import Change, make_plan
 from shared.core.quota import added_operations, over_quota
 from shared.core.rulebook import wants
@@ -58,13 +58,13 @@ class Planner:
                 unit, account, standing, actual.service, now, last_mode, actual.facts
             )
             wanted = desired(observed, rules)
-            wanted = rolled_back(wanted, back_to) if back_to else wanted
+            wanted = rolled_back(wanted, back_to, actual.resources) if back_to else wanted
             plan = make_plan(
                 wanted,
                 actual.resources,
                 owner=rules.owner,
                 unit=unit_hash(unit),
-                force=claim.order.force,
+                forces=claim.order.forces,
             )
             outlook = Outlook(
                 unit,
@@ -93,7 +93,9 @@ class Planner:
 def _permitted(outlook: Outlook, claim: Claim, brake: Brake) -> Outlook:
     """Whether it may be written, by what was ordered, else by the mode, a hold and the brake."""
     order = claim.order
-    if order.digest and order.digest != plan_digest(outlook.unit, outlook.plan):
+    is_another = order.digest and order.digest != plan_digest(outlook.unit, outlook.plan)
+    adds = order.approved and not set(write_names(outlook.plan)) <= set(order.approved)
+    if is_another or adds:
         return replace(outlook, held=_CHANGED)
     if order.agreed or order.rollback:
         return outlook

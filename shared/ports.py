@@ -125,8 +125,8 @@ class Ledger(Protocol):
     async def proofs(self, unit: AccountId) -> Mapping[str, str]:
         """Fingerprints of what was proven of the unit's deployments, by lower-cased name."""
 
-    async def applied_state(self, unit: AccountId, run_id: str = "") -> AppliedState | None:
-        """What stood after that run, or after the last one that wrote; None if it is not known."""
+    async def applied_state(self, unit: AccountId, state_id: str) -> AppliedState | None:
+        """What stood at that time; None if it is not known."""
 
     async def record_sweep(self, sweep: SweepRecord) -> None:
         """Write that the sweep has looked."""
@@ -149,13 +149,16 @@ class History(Protocol):
     """What the ledger tells people."""
 
     async def runs(self, *, limit: int, after: str = "") -> list[RunAnswer]:
-        """The newest first, from the one that follows the run *after* on."""
+        """The newest first, from the one that follows the run *after* on; without changes."""
 
     async def run(self, run_id: str) -> RunAnswer | None:
         """The run with all that it did; None when there is none."""
 
     async def deployments(self) -> list[DeploymentRecord]:
         """Every deployment that was ever seen, with what became of it."""
+
+    async def deployment(self, unit: AccountId, key: str) -> DeploymentRecord | None:
+        """The one with this key, which is the end of its id."""
 
     async def story(self, unit: AccountId, name: str) -> list[ChapterRecord]:
         """What the last hundred runs meant for a deployment, the newest first."""

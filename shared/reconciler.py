@@ -19,7 +19,7 @@ from shared.core.endings import Result, facts, held, judged, left_by
 from shared.core.observed import Rules
 from shared.core.orders import NO_ORDER
 from shared.core.outcomes import still_blocked_by
-from shared.core.outlook import Outlook
+from shared.core.outlook import Outlook, write_names
 from shared.core.plan import Action
 from shared.core.proofs import with_proofs
 from shared.core.resource_ids import AccountId
@@ -29,7 +29,7 @@ from shared.core.seen import inventory_fingerprint, missing
 from shared.core.single_flight import Cause, Claim, Ending
 from shared.core.stands import made_anew
 from shared.core.states import DeploymentState, Verdict
-from shared.errors import RetryableError, TerminalError
+from shared.errors import OnboardingError, RetryableError, TerminalError
 from shared.metering import metering
 from shared.planning import Planner
 from shared.ports import Clock, Inventory, Ledger, Outcomes, StateStore, WorkQueue
@@ -91,6 +91,7 @@ class Reconciler:
 
     async def _walk(self, run: Run, claim: Claim, until: float) -> Run:
         """One pass; a plan that turns out stale on the way is worth nothing."""
+        claim = replace(claim, order=run.order)
         back_to = await self._back_to(claim)
         outlook = await self.planner.look(claim, until=until, back_to=back_to)
         if outlook.held:
@@ -98,7 +99,11 @@ class Reconciler:
         run = replace(run, facts=facts(outlook), planned=len(outlook.writes))
         left = await self._left(claim, outlook)
         withheld = {**outlook.withheld, **(_planned(outlook) if outlook.observes else {})}
-        if new := made_anew(outlook.plan, withheld) - set(claim.stands):
+        new, begins = made_anew(outlook.plan, withheld) - set(claim.stands), claim.order.digest
+        if begins:  # the plan won't be the same when half of it is written
+            order = replace(claim.order, digest="", approved=write_names(outlook.plan))
+            run, claim = replace(run, order=order), replace(claim, order=order)
+        if new or begins:
             await self.state.note(claim, new)
         changes = await self.applier.apply(
             outlook.plan, withheld=withheld, until=until, tell=lambda done: self._tell(run, done)
@@ -118,7 +123,11 @@ class Reconciler:
             return as_rolled_back(verdicts, outlook.served), False
         if self.prover is None or is_stale or outlook.observes:
             return verdicts, False
-        proofs = await self.prover.prove(outlook.unit, verdicts, wanted.probes, until=until)
+        try:
+            proofs = await self.prover.prove(outlook.unit, verdicts, wanted.probes, until=until)
+        except OnboardingError as exc:  # what was written must be told all the same
+            logs.warning(logger, "nothing can be proven", detail=str(exc))
+            return verdicts, True
         return with_proofs(verdicts, proofs)
 
     async def _back_to(self, claim: Claim) -> AppliedState | None:
@@ -179,12 +188,13 @@ class Reconciler:
         if claim.run_ids or run.is_news:
             await self.ledger.record_run(run)
         waiting = run.status is RunStatus.WAITING
-        if run.status is RunStatus.HELD and claim.order.digest and claim.has_other_causes:
-            await self.state.mark(run.unit, Cause(full=True))  # they are not to wait for it
+        if run.status is RunStatus.HELD and claim.order.agreed and claim.has_other_causes:
+            again = Cause(full=True, go_ahead=claim.go_ahead)
+            await self.state.mark(run.unit, again)  # they are not to wait for it
         delay = _delay(claim.attempts, run.wait)
         ending = Ending(
             done=not waiting,
-            decided=run.verdicts is not None,
+            decided=run.verdicts is not None and not run.is_open,
             wait=delay if run.wait else None,
             mode=run.mode,
             seen=run.seen,

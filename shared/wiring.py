@@ -93,23 +93,31 @@ def intake() -> Intake:
     return Intake(_state(), _queue())
 
 
-@cache
-def app() -> App:
-    """The one app of this process. Nothing is connected yet."""
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Azure Resource Manager, as the app or a person at a terminal reaches it."""
+
+    arm: "Arm"
+    clock: Clock
+    gateway: Gateway
+    inventory: Inventory
+    planner: "Planner"
+    survey: "ApimSurvey"
+
+
+def outside(its: Settings, rules: "Rules", credential: AsyncTokenCredential) -> Outside:
+    """Nothing is connected yet; the owner of *credential* closes ``arm``."""
     from shared.adapters.arm import Arm
     from shared.adapters.clock import SystemClock
     from shared.adapters.gateway import ApimGateway
     from shared.adapters.gateway_survey import ApimSurvey
     from shared.adapters.inventory import ArmInventory
-    from shared.adapters.table_history import TableHistory
-    from shared.applying import Applier
     from shared.core.guard import Brake
     from shared.planning import Planner
-    from shared.reconciler import Reconciler
 
-    its, clock = settings(), SystemClock()
+    clock = SystemClock()
     arm = Arm(
-        _credential(),
+        credential,
         clock,
         endpoint=its.arm_endpoint,
         subscription=its.gateway_id.subscription,
@@ -124,36 +132,46 @@ def app() -> App:
     )
     inventory = ArmInventory(arm, clock, subscriptions=its.watched)
     brake = Brake(its.max_removals, its.max_removal_percent)
-    planner = Planner(inventory, gateway, clock, rules(), brake)
-    ledger = _ledger(its)
+    planner = Planner(inventory, gateway, clock, rules, brake)
+    survey = ApimSurvey(arm, its.gateway_id, owner=its.owner, parallel_reads=its.parallel_reads)
+    return Outside(arm, clock, gateway, inventory, planner, survey)
+
+
+@cache
+def app() -> App:
+    """The one app of this process. Nothing is connected yet."""
+    from shared.adapters.table_history import TableHistory
+    from shared.applying import Applier
+    from shared.reconciler import Reconciler
+
+    its = settings()
+    azure, ledger = outside(its, rules(), _credential()), _ledger(its)
     reconciler = Reconciler(
-        inventory=inventory,
-        planner=planner,
-        applier=Applier(gateway),
+        inventory=azure.inventory,
+        planner=azure.planner,
+        applier=Applier(azure.gateway),
         state=_state(),
         ledger=ledger,
         queue=_queue(),
         outcomes=_outcomes(its, ledger),
-        clock=clock,
+        clock=azure.clock,
         rules=rules(),
         run_deadline=timedelta(seconds=its.run_deadline_s),
-        prover=_prover(its, arm, clock, ledger),
+        prover=_prover(its, azure, ledger),
     )
-    history = TableHistory(_table_service(its))
-    survey = ApimSurvey(arm, its.gateway_id, owner=its.owner, parallel_reads=its.parallel_reads)
     return App(
-        its,
-        reconciler,
-        planner,
-        inventory,
-        gateway,
-        survey,
-        clock,
-        _state(),
-        ledger,
-        history,
-        intake(),
-        _queue(),
+        settings=its,
+        reconciler=reconciler,
+        planner=azure.planner,
+        inventory=azure.inventory,
+        gateway=azure.gateway,
+        survey=azure.survey,
+        clock=azure.clock,
+        state=_state(),
+        ledger=ledger,
+        history=TableHistory(_table_service(its)),
+        intake=intake(),
+        queue=_queue(),
     )
 
 
@@ -214,16 +232,16 @@ def _ledger(its: Settings) -> "TableLedger":
     return TableLedger(_table_service(its), tells=its.outcome_topic is not None)
 
 
-def _prover(its: Settings, arm: "Arm", clock: Clock, ledger: Ledger) -> "Prover | None":
+def _prover(its: Settings, azure: Outside, ledger: Ledger) -> "Prover | None":
     from shared.adapters.gateway_calls import ApimCalls
     from shared.proving import Prover
 
     if not its.verify:
         return None
     calls = ApimCalls(
-        arm, its.gateway_id, subscription=its.verify_subscription, scope=its.verify_scope
+        azure.arm, its.gateway_id, subscription=its.verify_subscription, scope=its.verify_scope
     )
-    return Prover(calls, ledger, clock)
+    return Prover(calls, ledger, azure.clock)
 
 
 def _outcomes(its: Settings, ledger: "TableLedger") -> Outcomes:

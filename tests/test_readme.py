@@ -12,6 +12,11 @@ from tests.clients.table import CALLS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = (
+    *(ROOT / f"{it}.md" for it in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    ROOT / "infra/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 TEST = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+\.py)\)")
 ROW = re.compile(r"^\| `(ONRAMP_\w+|AzureWebJobsStorage)` \|(.*?)\|(.*)\|$", re.MULTILINE)
 
@@ -36,14 +41,27 @@ def test_the_defaults_in_the_readme_are_the_ones_in_the_code() -> None:
             assert stated[f"{PREFIX}{name.upper()}"] == expected
 
 
-def test_every_link_and_make_target_exists() -> None:
+def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
 
     for target in re.findall(r"make (\w+)", README):
         assert f"\n{target}:" in makefile, target
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\(((?!http)[^)#]+)[^)]*\)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(it.relative_to(ROOT)) for it in PAGES])
+def test_every_link_leads_to_a_file_and_a_heading_in_it(page: Path) -> None:
+    for link in re.findall(r"\]\(((?!http)[^)\s]+)\)", page.read_text()):
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", it.lower()).replace(" ", "-") for it in titles}
 
 
 def section(title: str) -> str:

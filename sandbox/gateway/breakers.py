@@ -25,9 +25,6 @@ class Breakers:
     def is_open(self, backend: str, now: float) -> bool:
         return self._states[backend].open_until > now
 
-    def open_for(self, backend: str, now: float) -> float:
-        return max(0.0, self._states[backend].open_until - now)
-
     def note(
         self,
         backend: str,

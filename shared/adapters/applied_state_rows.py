@@ -11,7 +11,6 @@ from shared.adapters.unit_rows import Entity, unit_key
 from shared.core.applied_states import AppliedState
 from shared.core.model import Resource
 from shared.core.resource_ids import AccountId
-from shared.core.run_ids import until_the_end
 
 # A binary property holds 64 KiB, an entity 1 MiB (learn.microsoft.com/rest/api/storageservices/
 # understanding-the-table-service-data-model). Policies shrink to about a tenth.
@@ -27,9 +26,7 @@ def state_entity(unit: AccountId, state: AppliedState) -> Entity | None:
         return None
     return {
         "PartitionKey": unit_key(unit),
-        # Not the run's id: a reimport has its own from when it was asked for, and a run that began
-        # later may have ended before it.
-        "RowKey": f"{until_the_end(state.at)}|{state.run}",
+        "RowKey": state.id,
         "run": state.run,
         "at": state.at.isoformat(),
         "deployments": json.dumps(state.deployments),

@@ -16,6 +16,12 @@ from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, most_urgent
 from shared.core.stories import cause_record
 
+# All of a run but its changes, which are most of it.
+BRIEF = [
+    *("PartitionKey", "RowKey", "unit", "status", "started", "finished", "writes", "planned"),
+    *("arm_calls", "causes", "changes_left_out", "drifted", "notes", "error"),
+]
+
 
 def run_entity(run_id: str, run: Run) -> Entity:
     changes, left_out = _fitting([_change_record(item) for item in run.changes])

@@ -8,7 +8,7 @@ from azure.data.tables.aio import TableServiceClient
 from shared.adapters import ledger_rows as rows
 from shared.adapters.applied_state_rows import applied_state
 from shared.adapters.deployment_rows import deployment_key, deployment_record
-from shared.adapters.run_rows import run_answers
+from shared.adapters.run_rows import BRIEF, run_answers
 from shared.adapters.tables import DEPLOYMENTS, RUNS, STATES, UNITS, Tables
 from shared.adapters.unit_rows import Entity, unit_key
 from shared.core.applied_states import AppliedState
@@ -28,7 +28,9 @@ class TableHistory:
         table = await self._tables.table(RUNS)
         found: list[list[Entity]] = []
         with self._tables.translated(RUNS):
-            newer = table.query_entities("PartitionKey gt @after", parameters={"after": after})
+            newer = table.query_entities(
+                "PartitionKey gt @after", parameters={"after": after}, select=BRIEF
+            )
             async for entity in newer:  # sorted by partition: a run's units come together
                 if not found or found[-1][0]["PartitionKey"] != entity["PartitionKey"]:
                     if len(found) == limit:
@@ -48,6 +50,14 @@ class TableHistory:
         with self._tables.translated(DEPLOYMENTS):
             found = table.query_entities("RowKey lt @end", parameters={"end": rows.FIRST_OTHER})
             return [deployment_record(entity) async for entity in found]
+
+    async def deployment(self, unit: AccountId, key: str) -> DeploymentRecord | None:
+        table = await self._tables.table(DEPLOYMENTS)
+        with self._tables.translated(DEPLOYMENTS):
+            try:
+                return deployment_record(await table.get_entity(unit_key(unit), key))
+            except ResourceNotFoundError:
+                return None
 
     async def story(self, unit: AccountId, name: str) -> list[ChapterRecord]:
         table = await self._tables.table(DEPLOYMENTS)

@@ -43,8 +43,9 @@ class TableLedger:
     async def record_run(self, run: Run) -> None:
         table = await self._tables.table(RUNS)
         with self._tables.translated(RUNS):
+            entity = run_entity("", run)
             for run_id in run.ids:
-                await table.upsert_entity(run_entity(run_id, run), UpdateMode.REPLACE)
+                await table.upsert_entity({**entity, "PartitionKey": run_id}, UpdateMode.REPLACE)
 
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         table = await self._tables.table(DEPLOYMENTS)
@@ -66,13 +67,12 @@ class TableLedger:
             found = self._deployments(table, unit)
             return {it["RowKey"]: it["proof"] async for it in found if it.get("proof")}
 
-    async def applied_state(self, unit: AccountId, run_id: str = "") -> AppliedState | None:
+    async def applied_state(self, unit: AccountId, state_id: str) -> AppliedState | None:
         table = await self._tables.table(STATES)
         with self._tables.translated(STATES):
             found = table.query_entities(
-                "PartitionKey eq @unit and run eq @run" if run_id else "PartitionKey eq @unit",
-                parameters={"unit": unit_key(unit), "run": run_id},
-                results_per_page=1,
+                "PartitionKey eq @unit and RowKey eq @id",
+                parameters={"unit": unit_key(unit), "id": state_id},
             )
             return await anext((applied_state(it) async for it in found), None)
 

@@ -15,6 +15,7 @@ from shared.core.single_flight import Expected, UnitRow
 type Entity = dict[str, Any]
 
 PARTITION = "unit"
+_REJECTIONS = 40  # that surely fit a property; the others are asked again with the next look
 
 
 def unit_key(unit: AccountId) -> str:
@@ -45,7 +46,7 @@ def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
         stands=tuple(json.loads(entity.get("stands", "[]"))),
         rejections=tuple(map(_rejection, json.loads(entity.get("rejections", "[]")))),
         causes=tuple(Noted(**it) for it in json.loads(entity.get("causes", "[]"))),
-        order=Order(**json.loads(entity.get("order") or "{}")),
+        order=_order(json.loads(entity.get("order") or "{}")),
         order_gen=int(entity.get("order_gen", 0)),
         hold=_hold(json.loads(entity.get("hold") or "null")),
         release_gen=int(entity.get("release_gen", 0)),
@@ -78,7 +79,7 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
             [[it.name, it.at.isoformat() if it.at else ""] for it in row.expected]
         ),
         "stands": json.dumps(row.stands),
-        "rejections": json.dumps([_rejection_json(item) for item in row.rejections]),
+        "rejections": json.dumps([_rejection_json(item) for item in row.rejections[:_REJECTIONS]]),
         "causes": json.dumps([asdict(it) for it in row.causes]),
         "order": json.dumps(asdict(row.order)),
         "order_gen": row.order_gen,
@@ -104,6 +105,11 @@ def _rejection(item: Json) -> Rejection:
 
 def _rejection_json(item: Rejection) -> Json:
     return {**asdict(item), "again": item.again.isoformat(), "detail": item.detail[:500]}
+
+
+def _order(item: Json) -> Order:
+    lists = {key: tuple(value) for key, value in item.items() if isinstance(value, list)}
+    return Order(**{**item, **lists})
 
 
 def _hold(item: Json | None) -> Hold | None:

@@ -1,6 +1,6 @@
 """What stood after a run, so that a unit can go back to it and drift can be told from news."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,12 +9,16 @@ from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.model import Resource
 from shared.core.modes import Mode
 from shared.core.plan import Action, Change
+from shared.core.resource_kinds import ResourceKind, kind_of
+from shared.core.run_ids import until_the_end
 from shared.core.states import DeploymentState, Verdict
 
 if TYPE_CHECKING:
     from shared.core.desired import Desired  # not with the ports, which every event imports
 
 _STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
+_REFUSED = frozenset({ChangeStatus.REJECTED, ChangeStatus.SKIPPED, ChangeStatus.BLOCKED})
+_FOR_GOOD = frozenset({ResourceKind.ROLE_ASSIGNMENT, ResourceKind.NAMED_VALUE})
 _SERVED = frozenset({DeploymentState.APPLIED, DeploymentState.VERIFIED})
 
 
@@ -23,7 +27,7 @@ class AppliedState:
     """What a unit had in the gateway.
 
     Attributes:
-        run: The run that applied it; also its id.
+        run: The run that applied it; a reimport that was tried again may have applied several.
         deployments: Names of those that were served.
         retained: Paths that stood as they were, because nobody could tell what is right.
     """
@@ -33,6 +37,11 @@ class AppliedState:
     deployments: tuple[str, ...]
     resources: tuple[Resource, ...]
     retained: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """32 hex digits, the newest first."""
+        return until_the_end(self.at) + self.run[-21:]
 
 
 def applied_state(
@@ -48,16 +57,27 @@ def applied_state(
         at,
         tuple(sorted(it.name for it in verdicts if it.state in _SERVED)),
         tuple(it.desired for it in stands if it.desired is not None),
-        tuple(it.path for it in stands if it.desired is None and it.action is Action.KEEP),
+        tuple(it.change.path for it in changes if _stays(it)),
     )
 
 
-def rolled_back(wanted: "Desired", state: AppliedState) -> "Desired":
-    """As it was then, whatever ARM says now; taking off what came later is meant."""
+def _stays(item: AppliedChange) -> bool:
+    """It stands, and not as we want it: nobody could tell what is right, or it was refused."""
+    if item.status is ChangeStatus.KEPT:
+        return item.change.desired is None
+    return item.change.actual is not None and item.status in _REFUSED
+
+
+def rolled_back(wanted: "Desired", state: AppliedState, actual: Iterable[str]) -> "Desired":
+    """As it was then, whatever ARM says now; taking off what came later is meant.
+
+    But for the right to call the account, and its key: nobody may have had to give it then.
+    """
+    kept = {path for path in actual if kind_of(path) in _FOR_GOOD}
     return replace(
         wanted,
         resources=state.resources,
-        retained=frozenset(state.retained),
+        retained=frozenset(state.retained) | kept,
         mode=Mode.SYNC,
         lost=frozenset(),
         probes={},

@@ -40,7 +40,8 @@ def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rule
     written = tuple(item for item in run.changes if item.status is ChangeStatus.APPLIED)
     changes = (*written, *result.changes)
     wrote = any(item.status is ChangeStatus.APPLIED for item in changes)
-    stands = applied_state(run.ids[0], now, result.changes, result.verdicts) if wrote else None
+    is_news = (wrote or not claim.left) and not outlook.observes
+    stands = applied_state(run.ids[0], now, result.changes, result.verdicts) if is_news else None
     return replace(
         run,
         status=status,
@@ -62,7 +63,7 @@ def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rule
 def held(run: Run, claim: Claim, outlook: Outlook, *, now: datetime) -> Run:
     """Nothing is written. A plan that is no longer the approved one holds nothing else up."""
     hold = claim.hold
-    if not claim.order.digest and (hold is None or hold.digest != outlook.digest):
+    if not claim.order.agreed and (hold is None or hold.digest != outlook.digest):
         hold = Hold("removals", outlook.held, now, outlook.digest)
     return replace(
         run,
@@ -91,7 +92,7 @@ def facts(outlook: Outlook) -> dict[str, str]:
 def left_by(run: Run, before: str) -> str:
     """The applied state that stands after *run*; "" when it wrote and did not come to an end."""
     if run.applied_state is not None:
-        return run.applied_state.run
+        return run.applied_state.id
     return "" if run.writes else before
 
 
@@ -112,10 +113,10 @@ def _put_right(result: Result) -> tuple[str, ...]:
 
 def _left_of(order: Order, changes: Sequence[AppliedChange]) -> Order:
     """What is left of an order once its plan was begun."""
-    postponed = {ChangeStatus.POSTPONED, ChangeStatus.STALE}
-    if not any(item.status in postponed for item in changes):
-        return NO_ORDER
-    return replace(order, digest="", approved=order.agreed)
+    if any(item.status is ChangeStatus.STALE for item in changes):
+        return order  # all is read anew
+    postponed = tuple(it.change.path for it in changes if it.status is ChangeStatus.POSTPONED)
+    return replace(order, still=postponed if order.force else ()) if postponed else NO_ORDER
 
 
 def _hold(claim: Claim, outlook: Outlook, now: datetime) -> Hold | None:

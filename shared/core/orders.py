@@ -30,20 +30,26 @@ class Order:
 
     Attributes:
         force: Write again what is as it should be.
+        still: Paths that are still to be forced, once that was begun.
         digest: Only if the plan is this very one; then whatever the mode, the brake or a hold say.
-        approved: That plan was begun; what is left of it may be written.
+        approved: Names of the writes of that plan, once it was begun: these and no others may still
+            be made.
         rollback: Id of the applied state to go back to.
     """
 
     force: bool = False
+    still: tuple[str, ...] = ()
     digest: str = ""
-    approved: bool = False
+    approved: tuple[str, ...] = ()
     rollback: str = ""
 
     @property
     def agreed(self) -> bool:
         """Somebody looked at the plan, and said yes to it."""
-        return bool(self.digest) or self.approved
+        return bool(self.digest or self.approved)
+
+    def forces(self, path: str) -> bool:
+        return self.force and (not self.still or path in self.still)
 
 
 NO_ORDER = Order()

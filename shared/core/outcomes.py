@@ -171,8 +171,12 @@ def unit_outcomes(run: Run, *, was_blocked: str) -> Iterator[Outcome]:
 
 
 def blocked_by(run: Run) -> str:
-    """Why nothing is done, in the length in which it is remembered; "" if something is."""
-    return run.error[:_LONGEST_REASON] if run.status in _ACTIONS else ""
+    """Why nothing is done, in the length in which it is remembered; "" if something is.
+
+    A plan that became another one is refused to whoever wanted it, and holds nothing up.
+    """
+    is_refused = run.status is RunStatus.HELD and (run.hold is None or run.hold.reason != run.error)
+    return run.error[:_LONGEST_REASON] if run.status in _ACTIONS and not is_refused else ""
 
 
 def still_blocked_by(run: Run, was_blocked: str) -> str:

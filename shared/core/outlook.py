@@ -85,6 +85,16 @@ def plan_digest(unit: AccountId, plan: Sequence[Change]) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def write_names(plan: Sequence[Change]) -> tuple[str, ...]:
+    """A name for each thing that *plan* writes, however much of it is done; "" for the plan."""
+    said = (
+        json.dumps([change.path, change.desired.body if change.desired else None], sort_keys=True)
+        for change in plan
+        if change.action in WRITES
+    )
+    return ("", *(sha256(_MOMENT.sub("", it).encode()).hexdigest()[:12] for it in said))
+
+
 def plan_record(outlook: Outlook) -> PlanRecord:
     """The plan for people: the changes in their order, and what becomes of the deployments."""
     withheld = tuple(outlook.withheld.values())
@@ -106,8 +116,10 @@ def plan_record(outlook: Outlook) -> PlanRecord:
     )
 
 
-def change_record(change: Change, became: AppliedChange | None = None) -> ChangeRecord:
-    """A change with its drift, and a policy's as lines that a person can read."""
+def change_record(
+    change: Change, became: AppliedChange | None = None, *, brief: bool = False
+) -> ChangeRecord:
+    """A change with its drift and, unless *brief*, a policy's as lines that a person can read."""
     is_policy = change.kind in POLICIES
     return ChangeRecord(
         action=change.action.value,
@@ -120,7 +132,7 @@ def change_record(change: Change, became: AppliedChange | None = None) -> Change
             for item in change.drift
             if not (is_policy and item.field == _POLICY)
         ),
-        policy_diff=_policy_diff(change) if is_policy and change.action in WRITES else (),
+        policy_diff=_policy_diff(change) if is_policy and not brief else (),
     )
 
 
@@ -134,6 +146,8 @@ def _short(value: Any) -> Any:
 
 
 def _policy_diff(change: Change) -> tuple[str, ...]:
+    if change.action not in WRITES:
+        return ()
     stands = _policy_lines(change.actual.body if change.actual else {})
     wanted = _policy_lines(change.desired.body if change.desired else {})
     return tuple(unified_diff(stands, wanted, "stands", "desired", lineterm=""))

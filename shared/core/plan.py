@@ -10,7 +10,7 @@
 | no      | foreign, none  | nothing                                       |
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ def make_plan(
     *,
     owner: str,
     unit: str,
-    force: bool = False,
+    forces: Callable[[str], bool] = lambda _path: False,
 ) -> tuple[Change, ...]:
     """Order the changes that make *actual* equal *desired*.
 
@@ -84,7 +84,7 @@ def make_plan(
         actual: What stands, by path.
         owner: The name in the owner marks that are ours.
         unit: The hash of the unit in the owner marks that are ours.
-        force: Write again what is as it should be.
+        forces: Which paths are written again though they are as they should be.
 
     Returns:
         Changes by level, then by path, kept resources included.
@@ -97,7 +97,7 @@ def make_plan(
         Change(Action.BLOCKED, resource.path, "belongs to what is not ours", resource)
         if parent_of(resource.path) in foreign and resource.path not in actual
         else _change(
-            resource, actual.get(resource.path), is_ours=resource.path in ours, force=force
+            resource, actual.get(resource.path), is_ours=resource.path in ours, forces=forces
         )
         for resource in desired.resources
     ]
@@ -113,7 +113,11 @@ def make_plan(
 
 
 def _change(
-    desired: Resource, actual: ActualResource | None, *, is_ours: bool, force: bool
+    desired: Resource,
+    actual: ActualResource | None,
+    *,
+    is_ours: bool,
+    forces: Callable[[str], bool],
 ) -> Change:
     if actual is None:
         return Change(Action.CREATE, desired.path, "does not exist", desired)
@@ -124,7 +128,7 @@ def _change(
             Action.BLOCKED, desired.path, "exists without our owner mark", desired, actual
         )
     differs = drift(desired, actual)
-    if not differs and force and kind_of(desired.path) not in _NEVER_FORCED:
+    if not differs and forces(desired.path) and kind_of(desired.path) not in _NEVER_FORCED:
         return Change(Action.UPDATE, desired.path, "as it should be; forced", desired, actual)
     if not differs:
         return Change(Action.KEEP, desired.path, "as it should be", desired, actual)

@@ -62,6 +62,12 @@ class Run:
         return any(item.status is ChangeStatus.STALE for item in self.changes)
 
     @property
+    def is_open(self) -> bool:
+        """Something that was decided is still to be written."""
+        open_ = {ChangeStatus.STALE, ChangeStatus.POSTPONED}
+        return any(item.status in open_ for item in self.changes)
+
+    @property
     def is_news(self) -> bool:
         """Whether somebody may want to read of it: not of a look that found all as it should be.
 

@@ -100,6 +100,11 @@ class Cause:
     trace: str = ""
 
     @property
+    def lifts_hold(self) -> bool:
+        """With a digest the run lifts it, if the plan is still that one."""
+        return self.release and self.order == NO_ORDER
+
+    @property
     def noted(self) -> Noted:
         told = "event" if self.event_id else "reimport" if self.run_id else "sweep"
         return Noted(
@@ -148,7 +153,9 @@ class Claim:
     @property
     def has_other_causes(self) -> bool:
         """Besides one reimport."""
-        return len(self.run_ids) > 1 or any(it.kind != "reimport" for it in self.causes)
+        return len(self.run_ids) > 1 or any(
+            it.kind not in ("reimport", "release") for it in self.causes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +197,7 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
     if row.is_dirty and not row.owner and not _adds(cause, row):
         return row
     gen = row.gen if row.is_dirty and not row.owner else row.gen + 1
+    order, order_gen = _ordered(row, cause, gen)
     return replace(
         row,
         gen=gen,
@@ -199,11 +207,21 @@ def marked(row: UnitRow, cause: Cause) -> UnitRow:
         runs=_last(row.runs, cause.run_id, _WAITING_RUNS),
         expected=_expected(row.expected, cause),
         causes=_last(row.causes, cause.noted, _NOTED),
-        order=cause.order if cause.order != NO_ORDER else row.order,
-        order_gen=gen if cause.order != NO_ORDER else row.order_gen,
-        hold=None if cause.release else row.hold,
-        release_gen=gen if cause.release else row.release_gen,
+        order=order,
+        order_gen=order_gen,
+        hold=None if cause.lifts_hold else row.hold,
+        release_gen=gen if cause.lifts_hold else row.release_gen,
     )
+
+
+def _ordered(row: UnitRow, cause: Cause, gen: int) -> tuple[Order, int]:
+    """A rollback is not undone in passing, and by a release it is."""
+    is_rollback = row.order_gen > row.done and bool(row.order.rollback)
+    if cause.lifts_hold:
+        return NO_ORDER, gen
+    if cause.order == NO_ORDER or (is_rollback and not cause.order.rollback):
+        return row.order, row.order_gen
+    return cause.order, gen
 
 
 def _adds(cause: Cause, row: UnitRow) -> bool:
@@ -285,7 +303,8 @@ def noted(row: UnitRow, claim: Claim, paths: Iterable[str]) -> UnitRow | None:
     """
     if (row.owner, row.epoch) != (claim.owner, claim.epoch):
         return None
-    return replace(row, stands=tuple(sorted({*row.stands, *paths})))
+    order = row.order if row.order_gen > claim.gen else claim.order
+    return replace(row, stands=tuple(sorted({*row.stands, *paths})), order=order)
 
 
 def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitRow | None:

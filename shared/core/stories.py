@@ -53,7 +53,7 @@ def chapter(run: Run, verdict: Verdict, *, before: str, at: str) -> ChapterRecor
         state_before=before,
         state=verdict.state.value,
         reason=verdict.reason[:_LONGEST_REASON],
-        writes=tuple(change_record(it.change, it) for it in writes[:_MOST_WRITES]),
+        writes=tuple(change_record(it.change, it, brief=True) for it in writes[:_MOST_WRITES]),
         words=words(run.causes, verdict, writes, before=before),
     )
 

@@ -349,8 +349,7 @@ async def test_an_applied_state_comes_back_as_it_was(book: Book, unit: AccountId
     state = a_state(NOW, resources=300)
     await book.record(a_run(unit, applied_state=state))
 
-    assert await book.ledger.applied_state(unit) == state
-    assert await book.ledger.applied_state(unit, state.run) == state
+    assert await book.ledger.applied_state(unit, state.id) == state
     assert await book.ledger.applied_state(unit, "0" * 32) is None
     assert await book.history.applied_states(unit) == [state]
 
@@ -363,10 +362,20 @@ async def test_the_last_applied_state_is_the_one_that_was_applied_last(
     await book.record(a_run(unit, applied_state=a_state(NOW)))
     await book.record(a_run(unit, applied_state=a_state(NOW + DAY, run=asked)))
 
-    last = await book.ledger.applied_state(unit)
+    last, before = await book.history.applied_states(unit)
 
-    assert last is not None
-    assert last.run == asked
+    assert (last.run, last.at, before.at) == (asked, NOW + DAY, NOW)
+
+
+async def test_what_one_reimport_applied_in_two_tries_are_two_states(
+    book: Book, unit: AccountId
+) -> None:
+    asked = run_id(NOW, uuid4().hex)
+    states = [a_state(NOW + it * DAY, run=asked) for it in (1, 2)]
+    for state in states:
+        await book.record(a_run(unit, applied_state=state))
+
+    assert [await book.ledger.applied_state(unit, it.id) for it in states] == states
 
 
 async def test_only_the_last_applied_states_are_kept(book: Book, unit: AccountId) -> None:
@@ -385,7 +394,7 @@ async def test_an_applied_state_that_is_too_large_is_not_kept_and_fails_nothing(
 
     await book.record(a_run(unit, applied_state=state))
 
-    assert await book.ledger.applied_state(unit) is None
+    assert await book.history.applied_states(unit) == []
     assert "state too large to go back to" in caplog.text
 
 

@@ -1,6 +1,7 @@
 """What stood once: to go back to it, and to tell what somebody changed by hand from news."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,7 @@ from shared.core.desired import Desired
 from shared.core.model import ActualResource
 from shared.core.model_kinds import ModelKind
 from shared.core.modes import Mode
-from shared.core.naming import unit_hash
+from shared.core.naming import role_assignment_path, unit_hash
 from shared.core.plan import Action, Change, make_plan
 from shared.core.states import DeploymentState, Verdict
 from tests.builders import (
@@ -103,7 +104,7 @@ def test_what_was_deleted_is_in_no_state_and_what_was_kept_blindly_is_retained()
 def test_going_back_wants_what_stood_then_and_may_take_off_what_came_later() -> None:
     careful = replace(GROWN, mode=Mode.UPSERT_ONLY, lost=frozenset({"gpt-4o"}))
 
-    wanted = rolled_back(careful, LEFT)
+    wanted = rolled_back(careful, LEFT, STANDING)
 
     assert wanted.resources == LEFT.resources
     assert (wanted.mode, wanted.lost, wanted.probes) == (Mode.SYNC, frozenset(), {})
@@ -164,7 +165,36 @@ def test_what_we_ourselves_want_otherwise_now_has_not_drifted() -> None:
 
 
 def test_what_is_only_forced_has_not_drifted() -> None:
-    forced = make_plan(DESIRED, STANDING, owner="default", unit=unit_hash(UNIT), force=True)
+    forced = make_plan(DESIRED, STANDING, owner="default", unit=unit_hash(UNIT), forces=bool)
 
     assert {it.action for it in forced} == {Action.UPDATE}
     assert drifted(forced, LEFT) == ()
+
+
+def test_what_was_refused_stays_as_it_stands_when_somebody_goes_back() -> None:
+    """Else it would be taken off, for it is ours and the state does not want it."""
+    changes = tuple(
+        replace(it, status=ChangeStatus.REJECTED) if it.change.path == POLICY else it
+        for it in became(plan(GROWN, STANDING), APPLIED)
+    )
+
+    state = applied_state("r1", NOW, changes, ())
+
+    assert state is not None
+    assert POLICY in state.retained
+    back = rolled_back(GROWN, state, STANDING)
+    assert Action.DELETE not in {it.action for it in plan(back, STANDING)}
+
+
+def test_going_back_never_takes_the_right_to_call() -> None:
+    role = role_assignment_path(UNIT, "principal", "definition")
+
+    assert role in rolled_back(GROWN, LEFT, (*STANDING, role)).retained
+
+
+def test_two_states_of_one_run_have_names_of_their_own() -> None:
+    later = replace(LEFT, run="r" * 32, at=NOW + timedelta(seconds=1))
+    first = replace(later, at=NOW)
+
+    assert len(first.id) == len(later.id) == 32
+    assert later.id < first.id

@@ -44,7 +44,7 @@ def test_a_cause_is_told_as_it_was_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    "order", [Order(force=True), Order(digest="d"), Order(approved=True), Order(rollback="s")]
+    "order", [Order(force=True), Order(digest="d"), Order(approved=("",)), Order(rollback="s")]
 )
 def test_whatever_is_ordered_is_an_order(order: Order) -> None:
     assert order != NO_ORDER

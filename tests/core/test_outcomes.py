@@ -56,7 +56,8 @@ def told(state: str = "verified", *, proof: str = "p", **changes: Any) -> dict[s
 
 def a_run(status: RunStatus = RunStatus.SUCCEEDED, **changes: Any) -> Run:
     run = Run(("run-1",), UNIT, status, NOW, NOW)
-    return replace(run, **changes)
+    held = Hold("removals", changes.get("error", ""), NOW) if status is RunStatus.HELD else None
+    return replace(run, **{"hold": held, **changes})
 
 
 # From the state in a row to each of STATES; the same state means that nothing else changed.
@@ -236,6 +237,12 @@ def test_a_blocked_run_says_what_to_do_and_names_the_plan() -> None:
     assert isinstance(event.data, BlockedData)
     assert (event.data.digest, event.data.writes_held) == ("d1935", 7)
     assert f"/api/units/{event.data.unit_id}/release" in event.data.action
+
+
+def test_a_plan_that_became_another_one_blocks_nothing() -> None:
+    refused = a_run(RunStatus.HELD, error="look again", hold=None)
+
+    assert list(unit_outcomes(refused, was_blocked="")) == []
 
 
 def test_a_long_reason_is_the_same_as_the_part_of_it_that_is_remembered() -> None:

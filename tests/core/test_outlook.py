@@ -40,7 +40,7 @@ def outlook(
     **more: Any,
 ) -> Outlook:
     stands = {} if actual is None else actual
-    plan = make_plan(desired, stands, owner="default", unit=unit_hash(UNIT), force=force)
+    plan = make_plan(desired, stands, owner="default", unit=unit_hash(UNIT), forces=lambda _: force)
     return Outlook(UNIT, ACCOUNT, Actual(SERVICE, stands), desired, plan, **more)
 
 

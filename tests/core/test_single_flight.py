@@ -13,6 +13,7 @@ from shared.core.single_flight import (
     claimed,
     finished,
     marked,
+    noted,
 )
 from tests.builders import UNIT
 
@@ -235,7 +236,7 @@ def test_an_order_is_the_claims_and_is_over_with_it() -> None:
 
 def test_what_is_left_of_an_order_is_the_next_claims() -> None:
     taken, claim = take(marked(CLEAN, Cause(run_id="r", order=ORDER)))
-    left = Order(approved=True)
+    left = Order(approved=("", "a1b2"))
 
     tried = finished(taken, claim, Ending(done=False, order=left), NOW)
 
@@ -257,6 +258,48 @@ def test_an_order_that_came_during_a_run_is_not_over_with_it() -> None:
 
     assert done is not None
     assert take(done)[1].order == ORDER
+
+
+def test_a_rollback_that_waits_is_not_undone_in_passing_but_by_a_release() -> None:
+    waits = marked(CLEAN, Cause(kind="rollback", order=Order(rollback="s")))
+
+    forced = marked(waits, Cause(run_id="r", full=True, order=Order(force=True)))
+    released = marked(waits, Cause(run_id="r", kind="release", release=True))
+
+    assert take(forced)[1].order == Order(rollback="s")
+    assert take(released)[1].order == NO_ORDER
+
+
+def test_a_release_during_a_rollback_is_not_undone_by_its_end() -> None:
+    taken, claim = take(marked(CLEAN, Cause(kind="rollback", order=Order(rollback="s"))))
+    meanwhile = marked(taken, Cause(run_id="r", kind="release", release=True, full=True))
+
+    left = Ending(done=False, order=Order(rollback="s"), hold=HOLD)
+    after = finished(meanwhile, claim, left, NOW)
+
+    assert after is not None
+    assert (after.hold, take(after)[1].order) == (None, NO_ORDER)
+
+
+def test_a_release_of_one_plan_lifts_the_hold_only_when_that_plan_is_written() -> None:
+    held = replace(CLEAN, hold=HOLD)
+    wish = Cause(run_id="r", kind="release", release=True, order=Order(digest="d"))
+
+    taken, claim = take(marked(held, wish))
+
+    assert (taken.hold, claim.hold, claim.order.digest) == (HOLD, HOLD, "d")
+    assert not claim.has_other_causes
+
+
+def test_an_agreed_plan_is_agreed_to_before_it_is_begun() -> None:
+    """Killed in the middle of writing, the plan that is left is another one."""
+    taken, claim = take(marked(CLEAN, Cause(run_id="r", order=Order(digest="d"))))
+    begun = replace(claim, order=Order(approved=("", "a1b2")))
+
+    row = noted(taken, begun, ())
+
+    assert row is not None
+    assert row.order == Order(approved=("", "a1b2"))
 
 
 def test_a_hold_stays_until_it_is_released() -> None:

@@ -6,14 +6,19 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import yaml
 
+from shared.core.rulebook import PROFILE_TAG, account_choices
+from shared.rules_file import read_rules_file
+from tests.builders import an_account
 from tests.infra.bicep import INFRA, parameters, parsed, required
 from tests.stage import ROOT
 
+README = (INFRA / "README.md").read_text()
 AZD: dict[str, Any] = yaml.safe_load((ROOT / "azure.yaml").read_text())
 HOOKS = ("postdeploy.sh", "postdeploy.ps1")
 SUB = "00000000-0000-0000-0000-00000000000"
@@ -27,6 +32,10 @@ ENVIRONMENT = {
     "ONRAMP_WATCHED": f"{SUB}1,{SUB}A",
     f"ONRAMP_TOPIC_{SUB}a".replace("-", "_"): "rg-theirs/their-topic",
 }
+
+
+def below(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_azd_finds_what_it_is_told_of() -> None:
@@ -50,6 +59,36 @@ def test_azd_passes_parameters_that_there_are_and_all_that_must_be() -> None:
         default = re.search(r"\$\{\w+=(.*)\}", value["value"])
         assert (default and default[1]) == known[name].get("default"), name
         assert known[name]["type"] == "string", "azd would pass it as text"
+
+
+def test_the_page_has_the_variables_that_azd_passes_on() -> None:
+    passed = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    variables = {
+        re.findall(r"\w+", value["value"])[0]: parameter for parameter, value in passed.items()
+    }
+
+    assert dict(re.findall(r"^\| `(\w+)` \| `(\w+)`", below("With azd"), re.MULTILINE)) == variables
+
+
+def test_the_commands_of_the_page_pass_all_that_must_be() -> None:
+    lines = [it for it in below("With az alone").splitlines() if it.startswith("    ")]
+    commands = "\n".join(lines).split("az deployment sub create")
+    passed = [set(re.findall(r"(\w+)=[\w<]", it)) for it in commands[1:]]
+
+    assert required("main.bicep") | {"mode"} == passed[0]
+    assert required("events.bicep") | {"actionGroupId"} == passed[1]
+
+
+def test_the_rules_file_that_takes_everything_off_can_be_used(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^ +defaults:.*\n.*profiles:.*$", below("Removing it"), re.MULTILINE)
+    file = tmp_path / "onramp.yaml"
+    file.write_text(dedent(shown))
+
+    book = read_rules_file(file)
+
+    tags = {PROFILE_TAG: next(iter(book.profiles))}
+    chosen = account_choices(book, an_account(tags=tags))
+    assert (chosen.choices.onboard, chosen.problem) == (False, None)
 
 
 @pytest.mark.parametrize("name", HOOKS)

@@ -1,0 +1,77 @@
+"""What may be written of a plan: by what was ordered, by the mode, a hold and the brake."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from shared.core.desired import Desired
+from shared.core.guard import Brake
+from shared.core.model import Actual, Resource
+from shared.core.modes import Mode
+from shared.core.naming import unit_hash
+from shared.core.orders import NO_ORDER, Hold, Order
+from shared.core.outlook import Outlook, write_names
+from shared.core.plan import make_plan
+from shared.core.single_flight import Claim
+from shared.planning import _permitted
+from tests.builders import NOW, SERVICE, UNIT, a_deployment, an_account, as_actual, desired_of
+
+ACCOUNT = an_account(a_deployment())
+DESIRED = desired_of(ACCOUNT)
+GROWN = desired_of(an_account(a_deployment(), a_deployment("second")))
+HOLD = Hold("rollback", "rolled back", NOW)
+CLAIM = Claim(UNIT, gen=1, owner="me", epoch=1)
+BRAKE = Brake(most=1, most_percent=50)
+
+
+def an_outlook(desired: Desired = DESIRED, stands: Sequence[Resource] = ()) -> Outlook:
+    actual = {it.path: as_actual(it) for it in stands}
+    plan = make_plan(desired, actual, owner="default", unit=unit_hash(UNIT))
+    return Outlook(UNIT, ACCOUNT, Actual(SERVICE, actual), desired, plan)
+
+
+LOOK = an_outlook()
+BEGUN = Order(approved=write_names(LOOK.plan))
+
+
+@pytest.mark.parametrize(
+    ("order", "outlook", "is_held"),
+    [
+        (NO_ORDER, LOOK, False),
+        (Order(digest=LOOK.digest), LOOK, False),
+        (Order(digest=LOOK.digest), an_outlook(GROWN), True),
+        (BEGUN, LOOK, False),
+        (BEGUN, an_outlook(DESIRED, DESIRED.resources[:1]), False),  # part of it is done
+        (BEGUN, an_outlook(DESIRED, DESIRED.resources), False),  # all of it is
+        (BEGUN, an_outlook(GROWN), True),  # more than was agreed to
+    ],
+)
+def test_an_agreed_plan_is_written_and_nothing_else(
+    order: Order, outlook: Outlook, *, is_held: bool
+) -> None:
+    assert bool(_permitted(outlook, replace(CLAIM, order=order), BRAKE).held) is is_held
+
+
+@pytest.mark.parametrize("order", [Order(digest=LOOK.digest), BEGUN, Order(rollback="s")])
+def test_what_somebody_ordered_goes_past_mode_and_brake(order: Order) -> None:
+    careful = replace(LOOK, wanted=replace(DESIRED, mode=Mode.OBSERVE))
+    large = replace(LOOK, wanted=replace(DESIRED, lost=frozenset("abc"), served=3))
+
+    for outlook in (careful, large):
+        found = _permitted(outlook, replace(CLAIM, order=order), BRAKE)
+        assert (found.held, found.observes) == ("", False)
+
+
+@pytest.mark.parametrize("go_ahead", [True, False])
+def test_the_brake_wants_a_go_ahead(*, go_ahead: bool) -> None:
+    large = replace(LOOK, wanted=replace(DESIRED, lost=frozenset("abc"), served=3))
+
+    found = _permitted(large, replace(CLAIM, go_ahead=go_ahead), BRAKE)
+
+    assert bool(found.held) is not go_ahead
+
+
+def test_what_was_rolled_back_is_only_observed() -> None:
+    assert _permitted(LOOK, replace(CLAIM, hold=HOLD), BRAKE).observes
+    assert not _permitted(LOOK, replace(CLAIM, hold=HOLD, order=BEGUN), BRAKE).observes
