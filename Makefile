@@ -23,9 +23,9 @@ export UV_SYSTEM_CERTS := true
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.done .tools/checkov/.done sandbox/node_modules/.done ## install what everything else needs
+setup: .venv/.done sandbox/node_modules/.done ## install what everything else needs
 
-test: setup lint ## everything that must hold: format, lint, types, every test
+test: setup .tools/checkov/.done lint ## everything that must hold: format, lint, types, every test
 	$(RUN) -m pytest
 
 lint: setup

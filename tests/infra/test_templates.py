@@ -32,7 +32,7 @@ SKIP = re.compile(r"checkov:skip=(\w+)(?::[ ]*(.*))?")
 
 def scan(folder: Path) -> dict[str, int]:
     """What checkov counts in a folder of templates."""
-    assert CHECKOV.exists(), "run: make setup"
+    assert CHECKOV.exists(), "run: make test, which installs it"
     command = [str(CHECKOV), "-d", str(folder), "--framework", "bicep", "--skip-download"]
     result = subprocess.run(
         [*command, "--compact", "--quiet", "-o", "json"],
