@@ -21,7 +21,7 @@ from shared.core.orders import NO_ORDER
 from shared.core.outcomes import still_blocked_by
 from shared.core.outlook import Outlook, write_names
 from shared.core.plan import Action
-from shared.core.proofs import with_proofs
+from shared.core.proofs import Proof, with_proofs
 from shared.core.resource_ids import AccountId
 from shared.core.run_ids import run_id
 from shared.core.runs import Run, RunStatus, after_changes
@@ -127,7 +127,8 @@ class Reconciler:
             proofs = await self.prover.prove(outlook.unit, verdicts, wanted.probes, until=until)
         except OnboardingError as exc:  # what was written must be told all the same
             logs.warning(logger, "nothing can be proven", detail=str(exc))
-            return verdicts, True
+            unknown = Proof(proven=False, words=f"not verified yet: {exc}")
+            proofs = dict.fromkeys(wanted.probes, unknown)
         return with_proofs(verdicts, proofs)
 
     async def _back_to(self, claim: Claim) -> AppliedState | None:

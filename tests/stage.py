@@ -32,7 +32,7 @@ CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
 _PATIENCE_S = 60
 _ALL = {"limit": "1000"}
-_UNPROVEN = ("not verified yet on ", "kept as it was: ", "served as it was: ")
+_UNPROVEN = ("not verified yet", "kept as it was: ", "served as it was: ")
 
 
 @dataclass(frozen=True, slots=True)
