@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from shared import logs, telemetry
 from shared.core.probes import Probe
-from shared.core.proofs import UNPROVABLE, Answer, Proof, fingerprint_of, proof_of, proven
+from shared.core.proofs import (
+    NOT_ASKED,
+    UNPROVABLE,
+    Answer,
+    Proof,
+    fingerprint_of,
+    proof_of,
+    proven,
+)
 from shared.core.resource_ids import AccountId
 from shared.core.states import DeploymentState, Verdict
 from shared.errors import OnboardingError, Unavailable
@@ -32,11 +40,13 @@ class Prover:
         probes: Mapping[str, tuple[Probe, ...]],
         *,
         until: float,
+        asks: bool = True,
     ) -> Mapping[str, Proof]:
         """What is proven of the applied deployments, by lower-cased name.
 
         What was proven before and has not changed is not asked again. Where the gateway can't be
-        asked at all, one question is enough: nobody waits for the others in vain.
+        asked at all, one question is enough: nobody waits for the others in vain. Without *asks*
+        nobody is called, and only what was proven before is.
         """
         known = await self.ledger.proofs(unit)
         slots, obstacles = asyncio.Semaphore(_AT_ONCE), list[Proof]()
@@ -46,6 +56,8 @@ class Prover:
                 return UNPROVABLE
             if known.get(name) == fingerprint_of(probes[name]):
                 return proven(probes[name])
+            if not asks:
+                return NOT_ASKED
             async with slots:
                 if obstacles:
                     return obstacles[0]

@@ -121,10 +121,13 @@ class Reconciler:
         is_stale = any(item.status is ChangeStatus.STALE for item in changes)
         if outlook.is_rolled_back:
             return as_rolled_back(verdicts, outlook.served), False
-        if self.prover is None or is_stale or outlook.observes:
+        if self.prover is None:
             return verdicts, False
+        asks = not (is_stale or outlook.observes)
         try:
-            proofs = await self.prover.prove(outlook.unit, verdicts, wanted.probes, until=until)
+            proofs = await self.prover.prove(
+                outlook.unit, verdicts, wanted.probes, until=until, asks=asks
+            )
         except OnboardingError as exc:  # what was written must be told all the same
             logs.warning(logger, "nothing can be proven", detail=str(exc))
             unknown = Proof(proven=False, words=f"not verified yet: {exc}")

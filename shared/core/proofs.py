@@ -73,6 +73,10 @@ UNPROVABLE = Proof(
     proven=False, words="not verified: nothing can be asked on its surfaces", is_due=False
 )
 
+NOT_ASKED = Proof(
+    proven=False, words="not verified: nothing is called in a run that does not write", is_due=False
+)
+
 
 def judge_answer(probe: Probe, answer: Answer) -> tuple[bool, str]:
     """Whether *answer* proves what *probe* asks, in words."""
