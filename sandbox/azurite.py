@@ -16,6 +16,7 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
+_ATTEMPTS = 3
 _SCRIPT = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 
 
@@ -49,15 +50,31 @@ async def azurite(
         certificates: serve https and accept bearer tokens besides the account key. Azurite checks
             audience, issuer and lifetime of a token, not its signature.
     """
-    ports = take_ports(3, port_base)
-    scheme = "https" if certificates else "http"
-    endpoints = [f"{scheme}://{HOST}:{port}/{ACCOUNT}" for port in ports]
-    child = await start("Azurite", _command(ports, certificates))
+    child, endpoints = await _started(port_base, certificates)
     try:
-        await _wait_until_it_answers(child, endpoints)
         yield Azurite(*endpoints)
     finally:
         await child.stop()
+
+
+async def _started(
+    port_base: int | None, certificates: Certificates | None
+) -> tuple[Child, list[str]]:
+    """It takes names of ports only, and somebody may have taken a free one by then: so, again."""
+    scheme = "https" if certificates else "http"
+    for attempt in range(_ATTEMPTS):
+        ports = take_ports(3, port_base)
+        endpoints = [f"{scheme}://{HOST}:{port}/{ACCOUNT}" for port in ports]
+        child = await start("Azurite", _command(ports, certificates))
+        try:
+            await _wait_until_it_answers(child, endpoints)
+        except BaseException as exc:
+            await child.stop()
+            if "EADDRINUSE" not in str(exc) or port_base or attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return child, endpoints
+    raise AssertionError("the last attempt raises")
 
 
 def _command(ports: tuple[int, ...], certificates: Certificates | None) -> list[str]:
