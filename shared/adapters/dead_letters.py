@@ -7,6 +7,7 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from azure.core.exceptions import (
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob import BlobProperties
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from shared.adapters.storage import translated
 from shared.core.dead_letters import (
@@ -139,31 +140,36 @@ class DeadLetters:
         return heapq.nsmallest(_BLOBS_AT_A_TIME, waiting, key=lambda it: it.last_modified)
 
     async def _take(self, blob: BlobProperties) -> int:
-        with translated(f"container {self._container.container_name}"):
-            try:
-                return await self._take_unless_gone(blob)
-            except (ResourceNotFoundError, ResourceModifiedError):
-                return 0  # another instance was faster, or somebody has just written to it
-
-    async def _take_unless_gone(self, blob: BlobProperties) -> int:
+        """Record what *blob* tells; what is new counts, whoever is faster to take the blob away."""
+        gone = (ResourceNotFoundError, ResourceModifiedError)  # or somebody has just written to it
         unchanged: dict[str, Any] = {
             "etag": blob.etag,
             "match_condition": MatchConditions.IfNotModified,
         }
-        try:
-            if blob.size > MAX_BLOB_BYTES:
-                raise InvalidEvent("oversized", f"{blob.size} bytes")  # noqa: TRY301
-            stream = await self._container.download_blob(blob.name, **unchanged)
-            letters = read_blob(await stream.readall(), name=blob.name, at=blob.last_modified)
-        except InvalidEvent as exc:
-            letter = unreadable_blob(exc, name=blob.name, at=blob.last_modified)
-            new = await self._record(letter)
-            client = self._container.get_blob_client(blob.name)
-            await client.set_blob_metadata({_RECORDED: "true"}, **unchanged)
-            return int(new)
-        count = sum([await self._record(letter) for letter in letters])
-        await self._container.delete_blob(blob.name, **unchanged)
-        return count
+        client = self._container.get_blob_client(blob.name)
+        with translated(f"container {self._container.container_name}"):
+            try:
+                letters = await self._read(client, blob, unchanged)
+            except gone:
+                return 0
+            except InvalidEvent as exc:
+                letter = unreadable_blob(exc, name=blob.name, at=blob.last_modified)
+                new = await self._record(letter)
+                with suppress(*gone):
+                    await client.set_blob_metadata({_RECORDED: "true"}, **unchanged)
+                return int(new)
+            count = sum([await self._record(letter) for letter in letters])
+            with suppress(*gone):
+                await client.delete_blob(**unchanged)
+            return count
+
+    async def _read(
+        self, client: BlobClient, blob: BlobProperties, unchanged: Mapping[str, Any]
+    ) -> tuple[DeadLetter, ...]:
+        if blob.size > MAX_BLOB_BYTES:
+            raise InvalidEvent("oversized", f"{blob.size} bytes")
+        stream = await client.download_blob(**unchanged)
+        return read_blob(await stream.readall(), name=blob.name, at=blob.last_modified)
 
     async def _record(self, letter: DeadLetter) -> bool:
         """Write the row; False when it stands, as it was recorded first."""
