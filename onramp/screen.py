@@ -98,11 +98,11 @@ class Screen:
 
     def agreed(self, question: str) -> bool:
         """Ask on stderr, so that the answer on stdout stays clean."""
-        self.err.print(Text(question), end="")
-        sys.stderr.flush()
         # asyncio only cancels the task at Ctrl-C, which somebody who is asked would not notice.
         asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
+            self.err.print(Text(question), end="")
+            sys.stderr.flush()
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         finally:
             signal.signal(signal.SIGINT, asyncios)

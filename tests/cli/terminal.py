@@ -6,7 +6,8 @@ import pty
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,7 @@ class Ran:
 
 async def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> Ran:
     """On a pipe, with nobody to ask."""
-    process = await _start(arguments, env, cwd, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
-    async with asyncio.timeout(_PATIENCE_S):
+    async with _process(arguments, env, cwd, stdin=DEVNULL, stdout=PIPE, stderr=PIPE) as process:
         out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
@@ -42,10 +42,10 @@ async def on_terminal(
     """On a terminal; *answer* is typed at a question, Ctrl-C when *interrupt_at* is shown."""
     ours, its = pty.openpty()
     shape = {"COLUMNS": str(columns), "TERM": "xterm-256color"}
-    process = await _start(arguments, {**shape, **env}, ROOT, stdin=its, stdout=its, stderr=its)
-    os.close(its)
+    streams = {"stdin": its, "stdout": its, "stderr": its}
     shown = ""
-    async with asyncio.timeout(_PATIENCE_S):
+    async with _process(arguments, {**shape, **env}, ROOT, **streams) as process:
+        os.close(its)
         while part := await asyncio.to_thread(_read, ours):
             shown += part
             if answer and "[y/N]" in part:
@@ -58,12 +58,21 @@ async def on_terminal(
     return Ran(code, shown)
 
 
-async def _start(
+@asynccontextmanager
+async def _process(
     arguments: tuple[str, ...], env: Mapping[str, str], cwd: Path, **streams: Any
-) -> Process:
-    return await asyncio.create_subprocess_exec(
+) -> AsyncIterator[Process]:
+    """The command line at work; what hangs is killed, so that no thread waits for its output."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "onramp", *arguments, env={**_BARE, **env}, cwd=cwd, **streams
     )
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _read(terminal: int) -> str:
