@@ -10,6 +10,7 @@ import azure.functions as func
 
 from shared import logs, telemetry, wiring
 from shared.core.dead_letters import LetterKind
+from shared.core.moments import said
 from shared.core.records import SweepRecord
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause
@@ -41,8 +42,7 @@ async def sweep(timer: func.TimerRequest) -> None:
         late=timer.past_due,
     )
     await app.intake.all(watched, Cause(full=True))
-    at = app.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-    record = SweepRecord(at=at, units=len(watched), problems=tuple(problems))
+    record = SweepRecord(at=said(app.clock.now()), units=len(watched), problems=tuple(problems))
     await app.ledger.record_sweep(record)  # what follows may be cut short, and can wait
     await _collect(problems)
     await _prune(problems)

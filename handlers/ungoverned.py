@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC
 
 import azure.functions as func
 
@@ -10,6 +9,7 @@ from handlers.http_errors import answer_with, read_query, with_json_errors
 from handlers.requests import UngovernedQuery
 from shared import wiring
 from shared.core.model import Account
+from shared.core.moments import said
 from shared.core.records import FindingRecord, UngovernedAnswer
 from shared.core.resource_ids import AccountId
 from shared.core.ungoverned import Finding, ungoverned
@@ -53,8 +53,7 @@ async def _look() -> UngovernedAnswer:
     )
     known = {(it.account.lower(), it.name.lower()): it.state for it in deployments}
     found = ungoverned(survey, accounts, known, owner=app.settings.owner)
-    at = app.clock.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return UngovernedAnswer(at=at, findings=tuple(map(_record, found)))
+    return UngovernedAnswer(at=said(app.clock.now()), findings=tuple(map(_record, found)))
 
 
 async def _accounts(until: float) -> tuple[Account, ...]:

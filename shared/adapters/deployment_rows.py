@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from shared.adapters.unit_rows import Entity, unit_key
+from shared.core.moments import said
 from shared.core.naming import api_id, unit_hash
 from shared.core.records import (
     DeploymentRecord,
@@ -180,7 +181,3 @@ def items(entity: Mapping[str, Any], key: str) -> list[Any]:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def said(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

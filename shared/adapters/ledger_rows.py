@@ -12,12 +12,12 @@ from shared.adapters.deployment_rows import (
     changed_deployments,
     deployment_key,
     deployment_record,
-    said,
     waited,
 )
 from shared.adapters.unit_rows import Entity, unit_key
 from shared.core.model import Json
 from shared.core.model_kinds import ModelKind
+from shared.core.moments import said
 from shared.core.outcomes import PREFIX, Outcome, Told, telling, told_of, unit_outcomes, was_served
 from shared.core.records import (
     ChapterRecord,

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any, cast
 
-from shared.adapters.deployment_rows import LONGEST_TEXT, items, said
+from shared.adapters.deployment_rows import LONGEST_TEXT, items
 from shared.adapters.unit_rows import Entity, unit_key
 from shared.core.applied import AppliedChange
+from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.outlook import change_record
 from shared.core.plan import Action

@@ -11,13 +11,14 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 from typing import Any
 
 from shared.core.events import Hint, read_event
 from shared.core.messages import QUEUE, read_message
+from shared.core.moments import said
 from shared.core.records import DeadLetterRecord
 from shared.core.resource_ids import AccountId
 from shared.core.run_ids import until_the_end
@@ -214,6 +215,4 @@ def _plain(value: object, length: int = 100) -> str:
 
 
 def _text(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return said(moment) if moment else ""

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from shared.core.moments import said
 from shared.core.orders import NO_ORDER, Hold, Noted, Order
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
@@ -112,7 +113,7 @@ class Cause:
             self.event_type,
             self.event_id,
             self.written or self.deleted,
-            _said(self.at) if self.at else "",
+            said(self.at) if self.at else "",
             self.trace,
         )
 
@@ -180,10 +181,6 @@ class Ending:
     hold: Hold | None = None
     blocked: str = ""
     left: str = ""
-
-
-def _said(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def marked(row: UnitRow, cause: Cause) -> UnitRow:

@@ -1,7 +1,8 @@
 """A unit's row for people: pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.records import HoldRecord, UnitRecord
 from shared.core.resource_ids import AccountId
@@ -18,7 +19,7 @@ def unit_record(unit: AccountId, row: UnitRow, now: datetime) -> UnitRecord:
         mode=row.mode,
         hold=_hold(row),
         attempts=row.attempts,
-        not_before=_said(row.not_before) if row.not_before and is_early else "",
+        not_before=said(row.not_before) if row.not_before and is_early else "",
         causes=tuple(map(cause_record, row.causes)),
         refused=tuple(f"{it.path}: {it.detail}" for it in row.rejections),
     )
@@ -39,9 +40,5 @@ def _hold(row: UnitRow) -> HoldRecord | None:
     if hold is None:
         return None
     return HoldRecord(
-        kind=hold.kind, reason=hold.reason, since=_said(hold.since), digest=hold.digest
+        kind=hold.kind, reason=hold.reason, since=said(hold.since), digest=hold.digest
     )
-
-
-def _said(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

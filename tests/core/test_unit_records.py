@@ -47,11 +47,11 @@ def test_a_record_says_what_holds_the_unit_and_what_was_refused() -> None:
     assert (found.id, found.account, found.mode) == (unit_hash(UNIT), UNIT.arm_id, "sync")
     assert found.refused == ("apis/x: no such SKU",)
     assert found.hold is not None
-    assert found.hold.since == "2026-11-23T12:00:00Z"
+    assert found.hold.since == "2026-11-23T12:00:00.000Z"
     assert (found.hold.kind, found.hold.digest) == ("removals", "0123456789abcdef")
 
 
-@pytest.mark.parametrize(("minutes", "said"), [(5, "2026-11-23T12:05:00Z"), (0, ""), (-5, "")])
+@pytest.mark.parametrize(("minutes", "said"), [(5, "2026-11-23T12:05:00.000Z"), (0, ""), (-5, "")])
 def test_when_it_is_tried_again_is_said_until_then(minutes: int, said: str) -> None:
     row = UnitRow(gen=2, done=1, not_before=NOW + timedelta(minutes=minutes))
 
