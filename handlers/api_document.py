@@ -124,7 +124,7 @@ _CALLS = (
         "Take an account back to an earlier state, and hold it there",
         ((200, told.PlansAnswer), (202, told.AcceptedAnswer)),
         body=asked.RollbackBody,
-        errors=(400, 404),
+        errors=(400, 404, 409),
     ),
     _Call(
         "ungoverned",

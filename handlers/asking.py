@@ -11,6 +11,7 @@ import azure.functions as func
 from handlers.http_errors import HttpError, answer_with, not_found
 from shared import wiring
 from shared.core.naming import unit_hash
+from shared.core.orders import NO_ORDER, Order
 from shared.core.outlook import plan_record
 from shared.core.records import AcceptedAnswer, PlanRecord, RunLink
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
@@ -29,6 +30,8 @@ async def accepted(
 ) -> func.HttpResponse:
     """Ask for a run of *units* and say where it is; the work is the queue's."""
     app, now = wiring.app(), datetime.now(UTC)
+    if len(units) == 1:
+        await _refuse_a_second_order(units[0], wish.order)
     id_ = run_id(now, uuid4().hex)
     cause = replace(wish, run_id=id_)
     for unit in units:  # before the mark, or it could overwrite what the run says at its end
@@ -40,6 +43,21 @@ async def accepted(
         run=RunLink(id=id_, url=url), accounts=tuple(unit.arm_id for unit in units)
     )
     return answer_with(answer, status=HTTPStatus.ACCEPTED, location=url)
+
+
+async def _refuse_a_second_order(unit: AccountId, order: Order) -> None:
+    """A unit's row has room for one; whoever brought the first would hear that it was done.
+
+    Only to go back is always possible: it is what people do when the first does harm.
+    """
+    pending = (await wiring.app().state.peek(unit)).order
+    if NO_ORDER not in (pending, order) and pending != order and not order.rollback:
+        raise HttpError(
+            HTTPStatus.CONFLICT,
+            "OrderPending",
+            "what somebody else ordered for this account is not done yet",
+            "Wait for its run (GET /api/runs), or POST /api/units/{id}/release calls it off.",
+        )
 
 
 def in_time() -> float:

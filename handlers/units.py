@@ -1,6 +1,5 @@
 """GET /api/units and what can be done with one: release it, take it back to an earlier state."""
 
-from datetime import UTC
 from http import HTTPStatus
 
 import azure.functions as func
@@ -9,7 +8,8 @@ from handlers.asking import accepted, in_time, known_unit, planned
 from handlers.http_errors import HttpError, answer_with, not_found, read_body, with_json_errors
 from handlers.requests import ReleaseBody, RollbackBody
 from shared import wiring
-from shared.core.orders import Order
+from shared.core.moments import said
+from shared.core.orders import NO_ORDER, Order
 from shared.core.records import AppliedStateRecord, PlansAnswer, StatesAnswer, UnitsAnswer
 from shared.core.single_flight import Cause
 from shared.core.unit_records import unit_record
@@ -32,17 +32,21 @@ async def units(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - t
 @bp.route(route="units/{id}/release", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
 async def release(req: func.HttpRequest) -> func.HttpResponse:
-    """Let a held unit go on: what the brake stopped is done, what was rolled back goes forward."""
+    """Let a held unit go on: what the brake stopped is done, what was rolled back goes forward.
+
+    What was ordered and is not done yet is called off with it.
+    """
     body = read_body(ReleaseBody, req)
     unit, row = await known_unit(req.route_params.get("id", ""))
-    if row.hold is None:
+    if row.hold is None and row.order == NO_ORDER:
         raise HttpError(
             HTTPStatus.CONFLICT,
             "NotHeld",
             "nothing holds this account",
             "Look at GET /api/units; to have it looked at again, POST /api/reimport.",
         )
-    go_ahead = row.hold.kind == "removals" and body.digest is None
+    is_braked = row.hold is not None and row.hold.kind == "removals"
+    go_ahead = is_braked and body.digest is None
     wish = Cause(
         full=True,
         kind="release",
@@ -63,7 +67,7 @@ async def states(req: func.HttpRequest) -> func.HttpResponse:
     records = (
         AppliedStateRecord(
             id=it.id,
-            at=it.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            at=said(it.at),
             run=it.run,
             deployments=it.deployments,
             resources=len(it.resources),

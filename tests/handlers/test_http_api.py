@@ -11,7 +11,9 @@ import pytest
 from handlers.api_document import document
 from shared.adapters.tables import RUNS
 from shared.core.naming import unit_hash
+from shared.core.orders import Order
 from shared.core.resource_ids import AccountId
+from shared.core.single_flight import Cause
 from tests.stage import GROUP, ROOT, Stage
 
 NOWHERE = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/rg"
@@ -19,6 +21,7 @@ ACCOUNTS = "providers/Microsoft.CognitiveServices/accounts"
 A_DEPLOYMENT = f"{NOWHERE}/{ACCOUNTS}/abc/deployments/x"
 LIST_OF_ACCOUNTS = {"method": "GET", "path": f"^/subscriptions/[^/]+/{ACCOUNTS}$"}
 EVERYTHING = {"all": True, "dryRun": True}
+FORCED = {"account": "{unit}", "force": True}
 NOBODY = "0" * 12
 NO_RUN = "0" * 32
 
@@ -30,6 +33,7 @@ class Ask:
     Attributes:
         arm: How the list of accounts is answered meanwhile.
         no_table: A table that somebody deletes before.
+        ordered: Whether somebody else's order for the account waits.
     """
 
     status: int
@@ -40,6 +44,7 @@ class Ask:
     words: str = ""
     arm: Any = None
     no_table: str = ""
+    ordered: bool = False
 
     def __str__(self) -> str:
         return f"{self.code}-{self.method}-{self.path}"
@@ -70,6 +75,7 @@ TABLE = (
     Ask(404, "LetterNotFound", "DELETE", f"/dead-letters/{NOBODY}"),
     Ask(404, "LetterNotFound", "POST", f"/dead-letters/{NOBODY}/replay"),
     Ask(409, "PlanChanged", "POST", "/reimport", {"account": "{unit}", "digest": "0" * 16}),
+    Ask(409, "OrderPending", "POST", "/reimport", FORCED, ordered=True),
     Ask(409, "NotHeld", "POST", "/units/{unit}/release"),
     Ask(409, "NotReplayable", "POST", "/dead-letters/replay"),
     Ask(409, "Refused", "POST", "/reimport", EVERYTHING, "BadRequest", {"status": 400}),
@@ -121,7 +127,16 @@ async def test_every_error_says_what_it_is_and_what_to_do(
         await asked(faulty, ask, known)
         await faulty.tables.delete_table(ask.no_table)
 
+    if ask.ordered:  # nothing is sent to the queue, so nobody begins
+        waits = Cause(run_id=NO_RUN, full=True, order=Order(rollback=NO_RUN))
+        await faulty.state.mark(AccountId.parse(known), waits)
+
     status, found = await asked(faulty, ask, known)
+    if ask.ordered:
+        path = f"/api/units/{unit_hash(AccountId.parse(known))}/release"
+        async with faulty.app.post(path, json={}) as response:
+            assert response.status == 202, "a release calls it off"
+        await faulty.quiet()
 
     assert (status, found["error"]["code"]) == (ask.status, ask.code), found
     assert found.keys() == {"error"}
