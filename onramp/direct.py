@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from onramp.connection import Tell, Wish, chosen, split_deployment
@@ -19,6 +19,7 @@ from shared.adapters.gateway_survey import ApimSurvey
 from shared.applying import Applier
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.model import Wants
+from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.observed import Rules
 from shared.core.orders import Order
@@ -97,7 +98,13 @@ class Direct:
         return await self.write(outlook, tell, started=started)
 
     async def write(self, outlook: Outlook, tell: Tell, *, started: datetime) -> UnitRunRecord:
-        """Apply what was just looked at, under its ETags."""
+        """Apply what was just looked at, under its ETags.
+
+        Raises:
+            CliError: it would take off more than an accident may.
+        """
+        if outlook.held:
+            raise CliError(outlook.held, "Nothing was written. See plan; apply --digest does it.")
 
         async def progress(done: Sequence[AppliedChange]) -> None:
             tell(_record(outlook, done, started, "running"))
@@ -110,7 +117,7 @@ class Direct:
         state: RunState = run_status(done, outlook.wanted.verdicts).value
         record = _record(outlook, done, started, state)
         reasons = (f"{it.name}: {it.reason}" for it in verdicts if it.state.value == "quarantined")
-        update = {"finished": _moment(self.clock.now()), "notes": (*record.notes, *reasons)}
+        update = {"finished": said(self.clock.now()), "notes": (*record.notes, *reasons)}
         return record.model_copy(update=update)
 
     async def served(self, target: Target) -> ServedAnswer:
@@ -224,14 +231,10 @@ def _record(
         unit_id=unit_hash(outlook.unit),
         account=outlook.unit.arm_id,
         status=status,
-        started=_moment(started),
+        started=said(started),
         writes=sum(it.status is ChangeStatus.APPLIED for it in done),
         planned=len(outlook.writes),
         changes=tuple(change_record(it.change, it) for it in done),
         notes=outlook.wanted.notes,
         error="somebody else wrote meanwhile: run it again" if is_stale else "",
     )
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

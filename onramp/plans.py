@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from onramp.connecting import connect
 from onramp.connection import Connection, Wish
@@ -45,6 +46,8 @@ async def apply(  # noqa: PLR0913 - the options
         raise CliError(
             "there is nobody to ask", "Use --yes, or the --digest of a plan that somebody read."
         )
+    if digests:  # somebody read what is taken off; any other plan is refused
+        wish = replace(wish, removals=True)
     async with connect(where) as connection:
         with screen.busy("looking"):
             answer = await connection.plans(target, wish)
@@ -124,7 +127,7 @@ def _check_held(todo: Sequence[PlanRecord], wish: Wish) -> None:
     if held and not wish.removals:
         raise CliError(
             f"{held.account.rpartition('/')[2]} {held.held}",
-            "Nothing was written. If that is right, use --allow-removals.",
+            "Nothing was written. If that is right, use --allow-removals, or the plan's --digest.",
         )
 
 
