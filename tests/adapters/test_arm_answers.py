@@ -170,7 +170,11 @@ async def test_a_resource_that_shows_late_is_waited_for(tidy: Bench) -> None:
         answer(404, "ResourceNotFound", "Api not found."),
     )
 
+    before = tidy.sent("GET", API.path)
+
     await tidy.gateway.apply(create(API), until=FOREVER)
+
+    assert tidy.sent("GET", API.path) - before == 3
 
 
 async def test_a_poll_that_wants_longer_than_the_run_has_is_not_slept_out(tidy: Bench) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from sandbox.contracts import Json
 from sandbox.event_grid.emulator import EventGrid
 from sandbox.processes import listen
-from shared.adapters.outcome_events import NoOutcomes, TopicOutcomes
+from shared.adapters.outcome_events import TopicOutcomes
 from shared.core.resource_ids import AccountId
 from shared.errors import Unavailable
 from tests.adapters.conftest import Token
@@ -225,10 +225,3 @@ async def test_where_nothing_waits_nothing_is_sent(caplog: pytest.LogCaptureFixt
 
     assert topic.sent == []
     assert "outcome" not in caplog.text
-
-
-async def test_without_a_topic_nothing_happens() -> None:
-    nobody = NoOutcomes()
-
-    await nobody.publish(UNIT)
-    await nobody.close()
