@@ -114,6 +114,11 @@ class Ledger(Protocol):
     async def record_run(self, run: Run) -> None:
         """Write *run* under each of its ids."""
 
+    async def record_cut_short(
+        self, run_id: str, unit: AccountId, words: str, *, at: datetime
+    ) -> None:
+        """Write that *unit*'s run ended by *at* without a word, if it was ever told of."""
+
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         """Write what became of the unit's deployments, where that changed, why, and what to tell.
 

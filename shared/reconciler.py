@@ -5,7 +5,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import uuid4
 
 from shared import logs
 from shared.applying import Applier
@@ -23,7 +22,6 @@ from shared.core.outlook import Outlook, write_names
 from shared.core.plan import Action
 from shared.core.proofs import Proof, with_proofs
 from shared.core.resource_ids import AccountId
-from shared.core.run_ids import run_id
 from shared.core.runs import Run, RunStatus, after_changes
 from shared.core.seen import inventory_fingerprint, missing
 from shared.core.single_flight import Cause, Claim, Ending
@@ -67,12 +65,11 @@ class Reconciler:
             return None
         if claim is None:
             return None
-        now = self.clock.now()
         run = Run(
-            claim.run_ids or (run_id(now, uuid4().hex),),
+            claim.run_ids or (claim.owner,),
             unit,
             RunStatus.RUNNING,
-            started=now,
+            started=self.clock.now(),
             rejections=claim.rejections,
             written={it.name: it.at for it in claim.expected if it.at},
             causes=claim.causes,
@@ -82,6 +79,8 @@ class Reconciler:
         context = logs.log_context(run=run.ids[0], unit=unit.arm_id)
         with context, metering() as meter, run_span(claim, run) as span:
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
+            if claim.cut_short:
+                await self._tell_of_cut_short(claim, run)
             if claim.run_ids:
                 await self.ledger.record_run(run)
             run = await self._look(run, claim, until)
@@ -155,6 +154,14 @@ class Reconciler:
             await self.ledger.record_run(replace(run, changes=(*run.changes, *done)))
         except RetryableError as exc:
             logs.warning(logger, "progress not recorded", detail=str(exc))
+
+    async def _tell_of_cut_short(self, claim: Claim, run: Run) -> None:
+        """Whoever was killed can't say that he no longer runs; not worth failing for either."""
+        words = f"stopped in mid-run, by a restart or a crash; run {run.ids[0]} went on"
+        try:
+            await self.ledger.record_cut_short(claim.cut_short, run.unit, words, at=run.started)
+        except RetryableError as exc:
+            logs.warning(logger, "a run that was cut short not recorded", detail=str(exc))
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:

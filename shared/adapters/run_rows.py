@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate, groupby
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from shared.core.outlook import change_record
 from shared.core.plan import Action
 from shared.core.records import CauseRecord, ChangeRecord, RunAnswer, RunState, UnitRunRecord
 from shared.core.resource_ids import AccountId
-from shared.core.runs import Run, most_urgent
+from shared.core.runs import Run, RunStatus, most_urgent
 from shared.core.stories import cause_record
 
 # All of a run but its changes, which are most of it.
@@ -42,6 +43,17 @@ def run_entity(run_id: str, run: Run) -> Entity:
         "drifted": _texts(run.drifted),
         "notes": _texts(run.notes),
         "error": run.error[:LONGEST_TEXT],
+    }
+
+
+def cut_short_entity(run_id: str, unit: AccountId, words: str, at: datetime) -> Entity:
+    """What is to change in the row of a run whose worker was killed: its account is tried again."""
+    return {
+        "PartitionKey": run_id,
+        "RowKey": unit_key(unit),
+        "status": RunStatus.WAITING.value,
+        "finished": said(at),
+        "error": words,
     }
 
 

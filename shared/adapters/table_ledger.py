@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
@@ -13,7 +15,7 @@ from shared import logs, telemetry
 from shared.adapters import ledger_rows as rows
 from shared.adapters.applied_state_rows import applied_state, state_entity
 from shared.adapters.batches import keys_of, remove, transactions
-from shared.adapters.run_rows import run_entity
+from shared.adapters.run_rows import cut_short_entity, run_entity
 from shared.adapters.tables import DEPLOYMENTS, RUNS, STATES, UNITS, Tables
 from shared.adapters.unit_rows import unit_key
 from shared.core.applied_states import AppliedState
@@ -46,6 +48,16 @@ class TableLedger:
             entity = run_entity("", run)
             for run_id in run.ids:
                 await table.upsert_entity({**entity, "PartitionKey": run_id}, UpdateMode.REPLACE)
+
+    async def record_cut_short(
+        self, run_id: str, unit: AccountId, words: str, *, at: datetime
+    ) -> None:
+        table = await self._tables.table(RUNS)
+        change = cut_short_entity(run_id, unit, words, at)
+        with self._tables.translated(RUNS), suppress(ResourceNotFoundError):
+            row = await table.get_entity(change["PartitionKey"], change["RowKey"])
+            if not row["finished"]:  # else it was stopped between its last word and its end
+                await table.update_entity(change, UpdateMode.MERGE)
 
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         table = await self._tables.table(DEPLOYMENTS)

@@ -23,6 +23,7 @@ from shared.adapters import unit_rows as rows
 from shared.adapters.tables import UNITS, Tables
 from shared.core import single_flight
 from shared.core.resource_ids import AccountId
+from shared.core.run_ids import run_id
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 from shared.errors import Unavailable
 
@@ -50,7 +51,7 @@ class TableState:
         return row is None or row.is_dirty
 
     async def claim(self, unit: AccountId) -> Claim | timedelta | None:
-        owner = uuid4().hex
+        owner = run_id(datetime.now(UTC), uuid4().hex)
         before, wait = UnitRow(), timedelta()
 
         def step(row: UnitRow, now: datetime) -> UnitRow | None:

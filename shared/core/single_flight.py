@@ -124,8 +124,10 @@ class Claim:
 
     Attributes:
         gen: The generation that this claim answers for, as read in the row that was claimed.
+        owner: The run that has the unit, by the id that is its own.
         attempts: How many claims in a row ended without being done.
         run_ids: The reimports waiting for this unit at that moment.
+        cut_short: Who had the unit before and never gave it back.
     """
 
     unit: AccountId
@@ -134,6 +136,7 @@ class Claim:
     epoch: int
     attempts: int = 0
     run_ids: tuple[str, ...] = ()
+    cut_short: str = ""
     full: bool = True
     go_ahead: bool = False
     mode: str = ""
@@ -278,6 +281,7 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         epoch=after.epoch,
         attempts=before.attempts,
         run_ids=before.runs,
+        cut_short=before.owner,
         full=before.full_gen > before.done or not before.seen,
         go_ahead=before.go_ahead_gen > before.done,
         mode=before.mode,

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 from sandbox.arm.faults import Faults
 from sandbox.event_grid.options import Chaos
@@ -78,3 +79,30 @@ async def test_a_host_that_is_killed_again_and_again_ends_where_it_would_have_an
                 await stage.invoke("sweep")
                 await asyncio.sleep(2)
         assert await found(stage, list(wanted)) == wanted
+
+
+async def runs(stage: Stage) -> list[dict[str, Any]]:
+    async with stage.app.get("/api/runs") as response:
+        found: list[dict[str, Any]] = (await response.json())["runs"]
+        return found
+
+
+async def test_a_run_that_was_killed_is_not_running_for_ever() -> None:
+    async with a_stage(Options(app_dir=ROOT, app_env=QUICK)) as stage:
+        # The backend is written, and told of, before the APIs are.
+        stage.azure.arm.faults.add({"method": "PUT", "path": "/apis/[^/]+$"}, {"delay": 600})
+        account = await stage.account()
+        await stage.deploy(account)
+        async with asyncio.timeout(PATIENCE_S):
+            while not await runs(stage):  # noqa: ASYNC110 - asked over HTTP
+                await asyncio.sleep(0.05)
+        await stage.azure.host.kill()
+        stage.azure.arm.faults.clear()
+        await stage.azure.host.start()
+        await stage.quiet()
+
+        later, first = await runs(stage)
+
+        assert (later["status"], first["status"]) == ("succeeded", "waiting")
+        assert first["finished"]
+        assert f"run {later['id']} went on" in first["units"][0]["error"]
