@@ -1,10 +1,14 @@
-"""One local Azure with the app in it for all tests of a process; each test has its own accounts."""
+"""What all tests of a process share: a local Azure with the app in it, and a storage account.
+
+Each test has its own accounts on the stage; in the storage its own units, queues, containers.
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import settings
 
+from sandbox.azurite import Azurite, azurite
 from tests.stage import Stage, a_stage
 
 settings.register_profile("untimed", deadline=None)  # benchmarks measure time, tests don't
@@ -22,3 +26,14 @@ async def stage(shared_stage: Stage) -> Stage:
     await shared_stage.quiet()
     shared_stage.writes()
     return shared_stage
+
+
+@pytest.fixture(scope="session")
+async def storage() -> AsyncIterator[Azurite]:
+    async with azurite() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def connection(storage: Azurite) -> str:
+    return storage.connection_string

@@ -20,10 +20,12 @@ from shared.adapters.tables import DEPLOYMENTS, RUNS, STATES, UNITS, Tables
 from shared.adapters.unit_rows import unit_key
 from shared.core.applied_states import AppliedState
 from shared.core.model import Json
+from shared.core.moments import said
 from shared.core.records import SweepRecord
 from shared.core.resource_ids import AccountId
 from shared.core.run_ids import until_the_end
 from shared.core.runs import Run
+from shared.core.states import DeploymentState
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,9 @@ class TableLedger:
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         table = await self._tables.table(DEPLOYMENTS)
         with self._tables.translated(DEPLOYMENTS):
-            before = {it["RowKey"]: dict(it) async for it in self._deployments(table, run.unit)}
+            before = {
+                it["RowKey"]: dict(it) async for it in self._deployments(table, unit_key(run.unit))
+            }
             groups = rows.ended(run, before, was_blocked=was_blocked, tells=self._tells)
             for batch in transactions(groups):
                 await table.submit_transaction(
@@ -76,7 +80,7 @@ class TableLedger:
     async def proofs(self, unit: AccountId) -> Mapping[str, str]:
         table = await self._tables.table(DEPLOYMENTS)
         with self._tables.translated(DEPLOYMENTS):
-            found = self._deployments(table, unit)
+            found = self._deployments(table, unit_key(unit))
             return {it["RowKey"]: it["proof"] async for it in found if it.get("proof")}
 
     async def applied_state(self, unit: AccountId, state_id: str) -> AppliedState | None:
@@ -96,7 +100,8 @@ class TableLedger:
     async def outcomes(self, unit: AccountId) -> tuple[Json, ...]:
         table = await self._tables.table(DEPLOYMENTS)
         with self._tables.translated(DEPLOYMENTS):
-            found = self._between(table, unit, rows.EVENT_ROWS, rows.EVENT_ROWS + rows.BEHIND)
+            first = rows.EVENT_ROWS
+            found = self._between(table, unit_key(unit), first, first + rows.BEHIND)
             events: list[Json] = []
             async for entity in found:
                 events.append(rows.event(entity))
@@ -112,13 +117,15 @@ class TableLedger:
     async def prune(self, before: datetime, *, now: datetime) -> int:
         """Remove what is from before *before*, and say how many rows that were.
 
-        The newest chapter of a deployment stays: it says why the deployment is as it is.
+        The newest chapter of a deployment stays as long as its row, for it says why the deployment
+        is as it is; the row goes when the deployment has been gone for so long.
         """
         return (
             await self._prune_runs("PartitionKey gt @bound", until_the_end(before))
             # Ids of an older version were random, so most of them look as if from days to come.
             + await self._prune_runs("PartitionKey lt @bound", until_the_end(now + _AHEAD))
             + await self._prune_told(before)
+            + await self._prune_removed(before)
         )
 
     async def _prune_runs(self, query: str, bound: str) -> int:
@@ -139,15 +146,34 @@ class TableLedger:
             await remove(table, keys)
             return len(keys)
 
-    def _deployments(self, table: TableClient, unit: AccountId) -> AsyncIterator[Any]:
+    async def _prune_removed(self, before: datetime) -> int:
+        table = await self._tables.table(DEPLOYMENTS)
+        with self._tables.translated(DEPLOYMENTS):
+            found = table.query_entities(
+                "RowKey lt @end and state eq @removed and since lt @bound",
+                parameters={
+                    "end": rows.FIRST_OTHER,
+                    "removed": DeploymentState.REMOVED.value,
+                    "bound": said(before),
+                },
+                select=_KEYS,
+            )
+            keys = await keys_of(found, most=_PRUNED)
+            for unit, key in keys:
+                start = rows.story_key(key)
+                await remove(
+                    table, await keys_of(self._between(table, unit, start, start + rows.BEHIND))
+                )
+            await remove(table, keys)  # last: without its row nobody would find a story again
+            return len(keys)
+
+    def _deployments(self, table: TableClient, unit: str) -> AsyncIterator[Any]:
         return self._between(table, unit, "", rows.FIRST_OTHER)
 
-    def _between(
-        self, table: TableClient, unit: AccountId, first: str, end: str
-    ) -> AsyncIterator[Any]:
+    def _between(self, table: TableClient, unit: str, first: str, end: str) -> AsyncIterator[Any]:
         found: AsyncIterator[Any] = table.query_entities(
             "PartitionKey eq @unit and RowKey ge @first and RowKey lt @end",
-            parameters={"unit": unit_key(unit), "first": first, "end": end},
+            parameters={"unit": unit, "first": first, "end": end},
         )
         return found
 

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+from uuid import uuid4
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.data.tables.aio import TableServiceClient
 
 from sandbox.arm.apim.call import ApimOptions
 from sandbox.client import ACCOUNTS_VERSION, GATEWAY_VERSION, ArmClient, arm_client
@@ -19,7 +21,10 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.gateway import ApimGateway
 from shared.adapters.gateway_reads import ROLES_VERSION
 from shared.adapters.inventory import ArmInventory
+from shared.adapters.table_history import TableHistory
+from shared.adapters.table_ledger import TableLedger
 from shared.core.resource_ids import AccountId, GatewayId
+from tests.adapters.ledger_book import Book
 
 WORLD = World.model_validate(
     {
@@ -143,3 +148,15 @@ async def bench(shared_bench: Bench) -> AsyncIterator[Bench]:
     shared_bench.azure.arm.faults.clear()
     shared_bench.azure.arm.journal.clear()
     shared_bench.clock.slept.clear()
+
+
+@pytest.fixture
+def unit() -> AccountId:
+    """Nobody else's: the tables are there for all tests of a process."""
+    return AccountId(SUBSCRIPTION, "rg-ai", f"acct-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+async def book(connection: str) -> AsyncIterator[Book]:
+    async with TableServiceClient.from_connection_string(connection) as service:
+        yield Book(TableLedger(service, tells=True), TableHistory(service), service)

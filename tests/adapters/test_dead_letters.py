@@ -15,7 +15,6 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import ContainerClient
 
-from sandbox.azurite import azurite
 from sandbox.event_grid.events import Quirks, Schema, to_cloud_event
 from sandbox.event_grid.messages import Message, dead_letter
 from shared.adapters import dead_letters as adapter
@@ -93,12 +92,6 @@ class Post:
         found, following = await self.letters.page(1000)
         assert following == ""
         return found
-
-
-@pytest.fixture(scope="module")
-async def connection() -> AsyncIterator[str]:
-    async with azurite() as storage:
-        yield storage.connection_string
 
 
 @asynccontextmanager

@@ -3,26 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
-from sandbox.azurite import azurite
 from shared.adapters.table_state import TableState
 from shared.adapters.tables import TABLES
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause, Claim, Ending
 from shared.errors import Unavailable
-from tests.builders import SUBSCRIPTION
 
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-async def connection() -> AsyncIterator[str]:
-    async with azurite() as storage:
-        yield storage.connection_string
 
 
 @pytest.fixture
@@ -30,11 +21,6 @@ async def state(connection: str) -> AsyncIterator[TableState]:
     store = a_store(connection)
     yield store
     await store.close()
-
-
-@pytest.fixture
-def unit() -> AccountId:
-    return AccountId(SUBSCRIPTION, "rg-ai", f"acct-{uuid4().hex[:8]}")
 
 
 def a_store(connection: str, *, lease: timedelta = LEASE) -> TableState:

@@ -1,34 +1,17 @@
-"""What the rules mean for accounts and deployments, and what their APIs are called."""
+"""What the rules mean for accounts and deployments."""
 
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from shared.core.choices import Choices, ContentSafety, Quota, TokenLimit
-from shared.core.model import Model, Wants
-from shared.core.rulebook import (
-    RuleBook,
-    account_choices,
-    deployment_choices,
-    fingerprint,
-    wants,
-)
+from shared.core.model import Model
+from shared.core.rulebook import RuleBook, account_choices, deployment_choices
 from shared.core.surfaces import SURFACES
 from tests.builders import SUBSCRIPTION, a_deployment, an_account, an_embedding
+from tests.core.rulebooks import OUT, QUOTA, a_book, a_rule
 
 V1 = SURFACES["azure-openai-v1"]
-QUOTA = {"token_limit": {"quota": {"tokens": 1000}}}
-OUT = {"onboard": False}
-GUID = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"
-
-
-def a_book(**members: Any) -> RuleBook:
-    return RuleBook.model_validate(members)
-
-
-def a_rule(set_: dict[str, Any], **match: Any) -> dict[str, Any]:
-    return {"match": match, "set": set_}
 
 
 def of_account(book: RuleBook, **account: Any) -> Choices:
@@ -266,49 +249,6 @@ def test_a_profile_tag_without_profiles_says_so() -> None:
     assert problem.endswith("is 'gold', and the rules file has none to choose from")
 
 
-TEAM = {"tags": {"Team": ["retail", "bank"]}, "defaults": {"path": "ai/{tag.team}/{account}"}}
-
-
-@pytest.mark.parametrize(
-    ("members", "place"),
-    [
-        ({"rules": [a_rule({"products": ["a"]}, model="*")]}, ("rules", 0, "set", "products")),
-        (
-            {"rules": [a_rule({"role": {}}, account="a", tags={"a": "b"})]},
-            ("rules", 0, "set", "role"),
-        ),
-        ({"rules": [a_rule({"path": "{tag.team}"}, account="a")]}, ("rules", 0, "set", "path")),
-        ({"defaults": {"description": "{tag.team}"}}, ("defaults", "description")),
-        ({"profiles": {"a": {"display_name": "{tag.team}"}}}, ("profiles", "a", "display_name")),
-        (
-            {"profiles": {"a": {"content_safety": True}}},
-            ("profiles", "a", "content_safety", "on", "backend"),
-        ),
-        (
-            {"rules": [a_rule({"token_limit": {"quota": {"period": "Daily"}}})]},
-            ("rules", 0, "set", "token_limit", "on", "quota", "tokens"),
-        ),
-        ({"profiles": {"A": {}}}, ("profiles", "A", "[key]")),
-        ({"tags": {"a": ["x"], "A": ["y"]}}, ("tags",)),
-        ({"tags": {"a": ["X"]}}, ("tags", "a", 0)),
-        ({"tags": {"a": []}}, ("tags", "a")),
-        ({"rules": [{"match": {}, "set": {"unknown": 1}}]}, ("rules", 0, "set", "unknown")),
-        ({"rules": [{"set": OUT}]}, ("rules", 0, "match")),
-        ({"rules": [a_rule(OUT, model=None)]}, ("rules", 0, "match", "model", 0)),
-        ({"rules": [a_rule(OUT, model="[ab]*")]}, ("rules", 0, "match", "model", 0)),
-        ({"rules": [a_rule(OUT, kind="chats")]}, ("rules", 0, "match", "kind", 0)),
-        ({"rules": [a_rule(OUT, tags={})]}, ("rules", 0, "match", "tags")),
-    ],
-)
-def test_a_file_that_can_not_hold_is_refused_at_its_place(
-    members: dict[str, Any], place: tuple[str | int, ...]
-) -> None:
-    with pytest.raises(ValidationError) as refused:
-        a_book(**members)
-
-    assert place in [error["loc"] for error in refused.value.errors()]
-
-
 def test_whatever_rules_and_profiles_switch_in_turn_is_whole() -> None:
     """Each is checked over the defaults alone, and that must be enough."""
     switches = [False, True, {"shield_prompt": False}, {"backend": "other"}]
@@ -321,52 +261,6 @@ def test_whatever_rules_and_profiles_switch_in_turn_is_whole() -> None:
         name = "d" + "".join(str(n) for n in range(4) if bits >> n & 1)
         chosen = of_deployment(book, name=name).content_safety
         assert not chosen or chosen.backend in ("cs", "other")
-
-
-def test_the_gateway_is_asked_for_what_any_part_of_the_file_wants() -> None:
-    book = a_book(
-        defaults={"role": {"mode": "off"}, "products": ["a"], "content_safety": {"backend": "cs"}},
-        rules=[
-            a_rule({"products": ["b"], "token_metric": True}, account="x"),
-            a_rule({"content_safety": {"backend": "other"}}, model="x"),
-        ],
-        profiles={"p": {"semantic_cache": True, "role": {"mode": "check"}}},
-    )
-
-    assert wants(book) == Wants(
-        loggers=True,
-        caches=True,
-        keys=False,
-        roles=True,
-        products=frozenset({"a", "b"}),
-        backends=frozenset({"cs", "other"}),
-    )
-    assert wants(RuleBook()) == Wants(roles=True)
-    roles = a_book(
-        defaults={"role": {"mode": "off"}}, profiles={"p": {"role": {"definition": GUID}}}
-    )
-    assert wants(roles) == Wants()
-    assert wants(a_book(defaults={"role": {"mode": "off"}})) == Wants()
-    secret = "https://kv-ai.vault.azure.net/secrets/key"
-    assert wants(a_book(profiles={"p": {"access_key": {"secret": secret}}})).keys
-
-
-def test_the_fingerprint_is_of_the_meaning() -> None:
-    one = a_book(defaults={"bearer_keys": False}, profiles={"a": OUT, "b": QUOTA})
-    same = a_book(
-        profiles={"b": QUOTA, "a": OUT}, defaults={"bearer_keys": False, "path": "{account}"}
-    )
-    others = [
-        RuleBook(),
-        a_book(defaults={"bearer_keys": False}, profiles={"a": OUT}),
-        a_book(rules=[a_rule({"token_limit": {"quota": None}}, model="*")]),
-        a_book(rules=[a_rule({"token_limit": {}}, model="*")]),
-        a_book(rules=[a_rule(OUT, model="a"), a_rule(QUOTA, model="b")]),
-        a_book(rules=[a_rule(QUOTA, model="b"), a_rule(OUT, model="a")]),
-    ]
-
-    assert fingerprint(one) == fingerprint(same)
-    assert len({fingerprint(book) for book in (one, *others)}) == 1 + len(others)
 
 
 def test_an_embeddings_deployment_is_not_chat() -> None:

@@ -19,14 +19,11 @@ from shared.core.rulebook import (
 )
 from shared.core.surfaces import SURFACES
 from tests.builders import SUBSCRIPTION, a_deployment, an_account
+from tests.core.rulebooks import a_book
 
 V1 = SURFACES["azure-openai-v1"]
 TEAM = {"tags": {"Team": ["retail", "bank"]}, "defaults": {"path": "ai/{tag.team}/{account}"}}
 SKIP = "onramp:skip"
-
-
-def a_book(**members: Any) -> RuleBook:
-    return RuleBook.model_validate(members)
 
 
 @pytest.mark.parametrize("value", ["bank", "Bank", " BANK "])

@@ -20,12 +20,25 @@ from sandbox.world import SUBSCRIPTION, World
 
 SUB = f"/subscriptions/{SUBSCRIPTION}"
 GROUP = f"{SUB}/resourceGroups/rg-ai"
-ACCOUNT = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/contoso"
+ACCOUNTS = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"
+ACCOUNT = f"{ACCOUNTS}/contoso"
+DEPLOYMENT = f"{ACCOUNT}/deployments/gpt-4o"
 COGNITIVE = "2025-09-01"
 RESOURCES = "2021-04-01"
 ROLES = "2022-04-01"
 _CALLER = Identity("99999999-0000-0000-0000-000000000001", "99999999-0000-0000-0000-000000000002")
 CALLER_ID = _CALLER.principal_id
+AN_ACCOUNT = {
+    "location": "Sweden Central",
+    "kind": "OpenAI",
+    "sku": {"name": "S0"},
+    "identity": {"type": "SystemAssigned"},
+    "properties": {"customSubDomainName": "second-sub"},
+}
+A_DEPLOYMENT = {
+    "sku": {"name": "Standard", "capacity": 1},
+    "properties": {"model": {"name": "gpt-4o"}},
+}
 
 
 def token(audience: str = "https://management.azure.com", lifetime_s: int = 3600) -> str:

@@ -1,6 +1,5 @@
 """APIs over plain HTTP: what is echoed, imported, locked, revised and deleted."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ from tests.sandbox.apim_client import (
 )
 
 IN_PROGRESS = "Operation on the API is in progress"
-
-
-@pytest.fixture
-async def apim() -> AsyncIterator[Apim]:
-    async with local_apim() as apim:
-        yield apim
 
 
 async def test_a_new_api_is_echoed_with_the_defaults_of_the_service(apim: Apim) -> None:

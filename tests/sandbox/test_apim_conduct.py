@@ -1,17 +1,10 @@
 """What all entities share: preconditions, lists, refusals; and the service itself."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.sandbox.apim_client import ANY, API, BACKEND, ROOT, VERSION, Apim, details, local_apim
-
-
-@pytest.fixture
-async def apim() -> AsyncIterator[Apim]:
-    async with local_apim() as apim:
-        yield apim
+from tests.sandbox.apim_client import ANY, API, BACKEND, ROOT, VERSION, Apim, details
 
 
 @pytest.mark.parametrize(

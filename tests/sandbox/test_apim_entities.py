@@ -1,6 +1,5 @@
 """Backends, policies, named values, products and the rest, over plain HTTP."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ from tests.sandbox.apim_client import (
 )
 
 WEIRD: list[Any] = [None, 5, "x", True, [], [None], {}, {"a": None}, {"services": [5]}]
-
-
-@pytest.fixture
-async def apim() -> AsyncIterator[Apim]:
-    async with local_apim() as apim:
-        yield apim
 
 
 @pytest.mark.parametrize(

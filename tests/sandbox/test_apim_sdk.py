@@ -12,7 +12,7 @@ from azure.mgmt.apimanagement import models
 from azure.mgmt.apimanagement.aio import ApiManagementClient
 
 from sandbox.arm.apim.call import ApimOptions, PutShape
-from tests.sandbox.apim_client import GROUP, SERVICE, Apim, a_document, local_apim
+from tests.sandbox.apim_client import GROUP, ROOT, SERVICE, Apim, a_document, local_apim
 
 AT = (GROUP, SERVICE)
 
@@ -212,7 +212,7 @@ async def test_a_product_has_apis_by_name_and_by_link(client: ApiManagementClien
     await client.product.create_or_update(*AT, "ai", product)
 
     await client.product_api.create_or_update(*AT, "ai", "echo")
-    link = models.ProductApiLinkContract(api_id=f"{_root(client)}/apis/second")
+    link = models.ProductApiLinkContract(api_id=f"{ROOT}/apis/second")
     await client.product_api_link.create_or_update(*AT, "ai", "my-link", link)
 
     assert await names(client.product_api.list_by_product(*AT, "ai")) == ["echo", "second"]
@@ -251,7 +251,7 @@ async def test_a_subscription_shows_its_keys_on_demand(client: ApiManagementClie
     made = await client.subscription.create_or_update(*AT, "mine", wanted)
 
     assert made.primary_key is None
-    assert str(made.scope) == f"{_root(client)}/apis/echo"
+    assert str(made.scope) == f"{ROOT}/apis/echo"
     before = await client.subscription.list_secrets(*AT, "mine")
     assert before.primary_key == "first"
     await client.subscription.regenerate_primary_key(*AT, "mine")
@@ -342,11 +342,3 @@ async def test_users_groups_gateways_and_schemas_are_there(client: ApiManagement
         models.ApiManagementServiceCheckNameAvailabilityParameters(name=SERVICE)
     )
     assert available.name_available is False
-
-
-def _root(client: ApiManagementClient) -> str:
-    subscription = client._config.subscription_id
-    return (
-        f"/subscriptions/{subscription}/resourceGroups/{GROUP}"
-        f"/providers/Microsoft.ApiManagement/service/{SERVICE}"
-    )

@@ -1,6 +1,5 @@
 """WebSocket APIs and their one operation."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ SOCKET = {
     "serviceUrl": "wss://a.openai.azure.com/openai/realtime",
 }
 HANDSHAKE = "apis/rt/operations/onHandshake"
-
-
-@pytest.fixture
-async def apim() -> AsyncIterator[Apim]:
-    async with local_apim() as apim:
-        yield apim
 
 
 async def test_the_service_makes_the_handshake_operation(apim: Apim) -> None:

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -6,28 +5,7 @@ import pytest
 
 from sandbox.arm.front_door import Options
 from sandbox.arm.provider import Context, utc_now
-from tests.sandbox.arm_client import (
-    ACCOUNT,
-    GROUP,
-    SUB,
-    Arm,
-    local_arm,
-)
-
-ACCOUNTS = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"
-AN_ACCOUNT = {
-    "location": "Sweden Central",
-    "kind": "OpenAI",
-    "sku": {"name": "S0"},
-    "identity": {"type": "SystemAssigned"},
-    "properties": {"customSubDomainName": "second-sub"},
-}
-
-
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as running:
-        yield running
+from tests.sandbox.arm_client import ACCOUNT, ACCOUNTS, AN_ACCOUNT, SUB, Arm, local_arm
 
 
 async def test_an_account_goes_with_its_deployments_and_one_event() -> None:

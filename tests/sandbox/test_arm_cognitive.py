@@ -14,7 +14,8 @@ from sandbox.arm.latency import Latency
 from sandbox.world import SUBSCRIPTION
 from tests.sandbox.arm_client import (
     ACCOUNT,
-    GROUP,
+    ACCOUNTS,
+    AN_ACCOUNT,
     SUB,
     Arm,
     AsyncCredential,
@@ -24,15 +25,6 @@ from tests.sandbox.arm_client import (
     sdk_options,
 )
 
-ACCOUNTS = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"
-AN_ACCOUNT = {
-    "location": "Sweden Central",
-    "kind": "OpenAI",
-    "sku": {"name": "S0"},
-    "identity": {"type": "SystemAssigned"},
-    "properties": {"customSubDomainName": "second-sub"},
-}
-
 
 def a_deployment(
     model: str = "gpt-4o-mini", capacity: Any = 3, sku: str = "Standard", **model_members: str
@@ -41,12 +33,6 @@ def a_deployment(
         "sku": {"name": sku, "capacity": capacity},
         "properties": {"model": {"name": model, "format": "OpenAI"} | model_members},
     }
-
-
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as running:
-        yield running
 
 
 @pytest.fixture

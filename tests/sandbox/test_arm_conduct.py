@@ -1,5 +1,4 @@
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,16 @@ from sandbox.arm.recording import Recorder
 from sandbox.arm.throttle import Throttle
 from sandbox.contracts import ArmWrite
 from tests.sandbox.arm_client import (
+    A_DEPLOYMENT,
     ACCOUNT,
     CALLER_ID,
     COGNITIVE,
+    DEPLOYMENT,
     RESOURCES,
     SUB,
     Arm,
     local_arm,
 )
-
-DEPLOYMENT = f"{ACCOUNT}/deployments/gpt-4o"
-NEW = {"sku": {"name": "Standard", "capacity": 1}, "properties": {"model": {"name": "gpt-4o"}}}
-
-
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as running:
-        yield running
 
 
 async def test_throttling_answers_retry_after_when_it_is_enforced() -> None:
@@ -59,7 +51,7 @@ async def test_throttling_only_counts_when_it_is_off(arm: Arm) -> None:
 async def test_the_journal_tells_writes_from_reads(arm: Arm) -> None:
     await arm.call("GET", ACCOUNT)
     await arm.call("POST", f"{ACCOUNT}/listKeys")
-    await arm.call("PUT", DEPLOYMENT, body=NEW)
+    await arm.call("PUT", DEPLOYMENT, body=A_DEPLOYMENT)
     before = await arm.call("GET", "/_sandbox/requests", None)
     await arm.call("DELETE", "/_sandbox/requests", None)
     after = await arm.call("GET", "/_sandbox/requests", None)
@@ -73,14 +65,14 @@ async def test_a_recording_has_every_exchange_and_no_secret(tmp_path: Path) -> N
     file = tmp_path / "record.jsonl"
     async with local_arm(options=Options(recorder=Recorder(file))) as arm:
         keys = await arm.call("POST", f"{ACCOUNT}/listKeys")
-        await arm.call("PUT", DEPLOYMENT, body=NEW)
+        await arm.call("PUT", DEPLOYMENT, body=A_DEPLOYMENT)
         lines = [json.loads(line) for line in file.read_text().splitlines()]
 
     assert [sorted(line) for line in lines] == [["request", "response"]] * 2
     assert sorted(lines[1]["request"]) == ["body", "headers", "method", "url"]
     assert sorted(lines[1]["response"]) == ["body", "headers", "status"]
     assert lines[0]["response"]["body"] == "REDACTED"
-    assert lines[1]["request"]["body"] == NEW
+    assert lines[1]["request"]["body"] == A_DEPLOYMENT
     assert lines[1]["request"]["url"].startswith(arm.base_url)
     assert lines[1]["request"]["headers"]["Authorization"] == "REDACTED"
     assert keys.body["key1"] not in file.read_text()
@@ -92,10 +84,10 @@ async def test_events_tell_the_request_and_the_end_of_the_operation() -> None:
     async with local_arm(options=Options(on_write=writes.append)) as arm:
         arm.door.operations.hold("deployments/write")
         path = f"{ACCOUNT}/deployments/second".replace("resourceGroups", "resourcegroups")
-        await arm.call("PUT", path, body=NEW, headers={"x-ms-client-request-id": "mine"})
+        await arm.call("PUT", path, body=A_DEPLOYMENT, headers={"x-ms-client-request-id": "mine"})
         during = len(writes)
         arm.door.operations.release()
-        await arm.call("PUT", path, body=NEW)
+        await arm.call("PUT", path, body=A_DEPLOYMENT)
         await arm.call("DELETE", path)
         await arm.call("POST", f"{ACCOUNT}/listKeys")
         await arm.call("PUT", path, body={})
@@ -129,7 +121,7 @@ async def test_a_tag_edit_is_an_event_of_the_tagged_resource() -> None:
 async def test_a_refused_caller_raises_no_event() -> None:
     writes: list[ArmWrite] = []
     async with local_arm(options=Options(on_write=writes.append)) as arm:
-        await arm.call("PUT", DEPLOYMENT, body=NEW, anonymous=True)
+        await arm.call("PUT", DEPLOYMENT, body=A_DEPLOYMENT, anonymous=True)
 
     assert writes == []
 
@@ -157,7 +149,7 @@ async def test_a_fault_answers_in_place_of_the_service(
 ) -> None:
     arm.door.faults.add(match, answer)
 
-    seen = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+    seen = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
     there = await arm.call("GET", f"{ACCOUNT}/deployments/second")
 
     assert (seen.status, seen.code, there.status) == (status, code, 404)
@@ -167,7 +159,7 @@ async def test_a_fault_after_the_effect_loses_only_the_answer(arm: Arm) -> None:
     lost = {"status": 504, "code": "GatewayTimeout", "effect": True}
     arm.door.faults.add({"method": "PUT"}, lost)
 
-    seen = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+    seen = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
     there = await arm.call("GET", f"{ACCOUNT}/deployments/second")
 
     assert (seen.status, there.status) == (504, 200)
@@ -188,7 +180,7 @@ async def test_a_cut_connection_happens_before_or_after_the_effect(
     arm.door.faults.add({"method": "PUT"}, answer)
 
     with pytest.raises(ClientError):
-        await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+        await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
 
     assert (await arm.call("GET", f"{ACCOUNT}/deployments/second")).status == status
 
@@ -204,7 +196,7 @@ async def test_a_delayed_answer_is_the_real_one(arm: Arm) -> None:
 async def test_realistic_latency_changes_no_answer() -> None:
     latency = Latency("realistic", scale=0.0005)
     async with local_arm(options=Options(latency=latency)) as arm:
-        first = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+        first = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
         operation = first.headers["Azure-AsyncOperation"]
         while (state := (await arm.call("GET", operation)).body["status"]) == "InProgress":
             pass
@@ -216,7 +208,7 @@ async def test_a_failing_operation_looks_fine_at_first(arm: Arm) -> None:
     failure = {"operation": {"code": "InternalServerError", "message": "no"}}
     arm.door.faults.add({"method": "PUT", "count": 1}, failure)
 
-    first = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+    first = await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
     status = await arm.call("GET", first.headers["Azure-AsyncOperation"])
     resource = await arm.call("GET", f"{ACCOUNT}/deployments/second")
 
@@ -227,7 +219,7 @@ async def test_a_failing_operation_looks_fine_at_first(arm: Arm) -> None:
 
 @pytest.mark.parametrize(("how", "count"), [("empty", 0), ("half", 1)])
 async def test_a_list_can_silently_miss_items(arm: Arm, how: str, count: int) -> None:
-    await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=NEW)
+    await arm.call("PUT", f"{ACCOUNT}/deployments/second", body=A_DEPLOYMENT)
     arm.door.faults.add({"path": "/deployments$"}, {"list": how})
 
     answer = await arm.call("GET", f"{ACCOUNT}/deployments")

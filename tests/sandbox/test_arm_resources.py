@@ -27,12 +27,6 @@ NAMES = [f"aaaaaaaa-0000-0000-0000-00000000000{n}" for n in range(3)]
 
 
 @pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as running:
-        yield running
-
-
-@pytest.fixture
 async def resources(arm: Arm) -> AsyncIterator[ResourceManagementClient]:
     async with ResourceManagementClient(
         AsyncCredential(), SUBSCRIPTION, **sdk_options(arm.base_url)

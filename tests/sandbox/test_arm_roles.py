@@ -1,12 +1,11 @@
 """Role assignments and custom roles, as tools that set up a gateway's identity see them."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from sandbox.arm.system_data import principal_id_of
-from tests.sandbox.arm_client import ACCOUNT, CALLER_ID, GROUP, ROLES, SUB, Arm, local_arm
+from tests.sandbox.arm_client import ACCOUNT, CALLER_ID, GROUP, ROLES, SUB, Arm
 
 USER = "a97b65f3-24c7-4388-baec-2e87135dc908"
 CUSTOM = "cccccccc-0000-0000-0000-000000000001"
@@ -14,12 +13,6 @@ STRANGER = "88888888-0000-0000-0000-000000000001"
 NAMES = [f"aaaaaaaa-0000-0000-0000-00000000000{i}" for i in range(3)]
 KNOWN = principal_id_of(ACCOUNT)
 DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
-
-
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as arm:
-        yield arm
 
 
 def at(scope: str, name: str) -> str:

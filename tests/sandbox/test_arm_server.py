@@ -3,7 +3,6 @@ import io
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from sandbox.arm.provider import Context, utc_now
 from sandbox.arm.server import serve
 from sandbox.tls import ensure_certificates
 from tests.sandbox.arm_client import (
+    A_DEPLOYMENT,
     ACCOUNT,
     CALLER_ID,
     COGNITIVE,
+    DEPLOYMENT,
     GROUP,
     RESOURCES,
     SUB,
@@ -26,15 +27,6 @@ from tests.sandbox.arm_client import (
     local_arm,
     token,
 )
-
-DEPLOYMENT = f"{ACCOUNT}/deployments/gpt-4o"
-NEW = {"sku": {"name": "Standard", "capacity": 1}, "properties": {"model": {"name": "gpt-4o"}}}
-
-
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as running:
-        yield running
 
 
 @pytest.mark.parametrize(
@@ -116,7 +108,7 @@ async def test_an_unsupported_version_names_the_supported_ones(arm: Arm) -> None
 
 
 async def test_a_write_under_an_unknown_parent_is_refused(arm: Arm) -> None:
-    answer = await arm.call("PUT", f"{ACCOUNT}x/deployments/y", body=NEW)
+    answer = await arm.call("PUT", f"{ACCOUNT}x/deployments/y", body=A_DEPLOYMENT)
 
     assert (answer.status, answer.code) == (404, "ParentResourceNotFound")
 
@@ -132,7 +124,7 @@ async def test_ids_are_answered_in_the_casing_of_their_creation(arm: Arm) -> Non
 async def test_a_child_gets_the_casing_of_its_parent(arm: Arm) -> None:
     path = f"{ACCOUNT}/deployments/New".replace("/contoso/", "/CONTOSO/")
 
-    answer = await arm.call("PUT", path, body=NEW)
+    answer = await arm.call("PUT", path, body=A_DEPLOYMENT)
 
     assert answer.body["id"] == f"{ACCOUNT}/deployments/New"
 
@@ -250,7 +242,7 @@ async def test_urls_use_the_host_and_scheme_of_the_caller(tmp_path: Path) -> Non
         assert serving.tls_url is not None
         url = f"{serving.tls_url}{ACCOUNT}/deployments/second?api-version={COGNITIVE}"
         headers = {"Authorization": f"Bearer {token()}"}
-        async with session.put(url, json=NEW, headers=headers, ssl=trusted) as response:
+        async with session.put(url, json=A_DEPLOYMENT, headers=headers, ssl=trusted) as response:
             operation = response.headers["Azure-AsyncOperation"]
 
     assert response.status == 201

@@ -23,8 +23,8 @@ from sandbox.identity import create_app, environment
 from sandbox.processes import listen
 from sandbox.tls import ensure_certificates
 from sandbox.tokens import Directory, Identity, issue_token
+from tests.sandbox.event_grid import SUBSCRIPTION, a_write
 from tests.sandbox.event_receiver import receiver
-from tests.sandbox.test_event_grid_events import SUBSCRIPTION, a_write
 
 _TOPIC = f"{SUBSCRIPTION}/resourceGroups/rg-ai/providers/Microsoft.EventGrid/topics/outcomes"
 

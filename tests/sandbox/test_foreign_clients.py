@@ -23,12 +23,6 @@ async def apim() -> AsyncIterator[Apim]:
         yield apim
 
 
-@pytest.fixture
-async def arm() -> AsyncIterator[Arm]:
-    async with local_arm() as arm:
-        yield arm
-
-
 @pytest.mark.parametrize("version", [EARLY, "2022-08-01", "2023-05-01-preview"])
 async def test_before_2024_an_api_without_a_document_is_there_at_once(
     apim: Apim, version: str

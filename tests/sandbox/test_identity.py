@@ -2,6 +2,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from azure.identity.aio import DefaultAzureCredential as AioDefaultAzureCredenti
 from sandbox.azurite import azurite
 from sandbox.identity import create_app, environment
 from sandbox.processes import listen
-from sandbox.tls import ensure_certificates
+from sandbox.tls import Certificates, ensure_certificates
 from sandbox.tokens import TENANT, Directory, Identity
 
 _SYSTEM = Identity("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-00000000000a")
@@ -169,36 +170,32 @@ async def test_the_managed_identity_endpoints_are_strict(
     assert (reply.status, field in body) == (status, True)
 
 
-async def test_an_application_signs_in_with_its_secret(tmp_path: Path) -> None:
-    certificates = ensure_certificates(tmp_path)
+@asynccontextmanager
+async def _an_application(
+    secret: str, certificates: Certificates
+) -> AsyncIterator[ClientSecretCredential]:
     async with listen(create_app(_DIRECTORY), tls=certificates.server_context()) as url:
         with ClientSecretCredential(
             TENANT,
             _APP.client_id,
-            "s3cret",
+            secret,
             authority=url.replace("127.0.0.1", "localhost"),
             disable_instance_discovery=True,
             connection_verify=str(certificates.ca),
         ) as credential:
-            token = (await _in_thread(credential.get_token, f"{_ARM}//.default")).token
+            yield credential
+
+
+async def test_an_application_signs_in_with_its_secret(tmp_path: Path) -> None:
+    async with _an_application("s3cret", ensure_certificates(tmp_path)) as credential:
+        token = (await _in_thread(credential.get_token, f"{_ARM}//.default")).token
 
     assert (_claims(token)["aud"], _claims(token)["oid"]) == (f"{_ARM}/", _APP.principal_id)
 
 
 async def test_a_wrong_secret_is_refused(tmp_path: Path) -> None:
-    certificates = ensure_certificates(tmp_path)
-    async with listen(create_app(_DIRECTORY), tls=certificates.server_context()) as url:
-        with (
-            ClientSecretCredential(
-                TENANT,
-                _APP.client_id,
-                "wrong",
-                authority=url.replace("127.0.0.1", "localhost"),
-                disable_instance_discovery=True,
-                connection_verify=str(certificates.ca),
-            ) as credential,
-            pytest.raises(ClientAuthenticationError, match="AADSTS7000215"),
-        ):
+    async with _an_application("wrong", ensure_certificates(tmp_path)) as credential:
+        with pytest.raises(ClientAuthenticationError, match="AADSTS7000215"):
             await _in_thread(credential.get_token, _SCOPE)
 
 

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator
 import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
-from sandbox.azurite import azurite
 from tests.sandbox.functions_host.hosts import APPS, Host, hosted
 
 
@@ -14,12 +13,6 @@ async def http_host() -> AsyncIterator[Host]:
 
 
 @pytest.fixture(scope="session")
-async def storage() -> AsyncIterator[str]:
-    async with azurite() as running:
-        yield running.connection_string
-
-
-@pytest.fixture(scope="session")
-async def queues(storage: str) -> AsyncIterator[QueueServiceClient]:
-    async with QueueServiceClient.from_connection_string(storage) as client:
+async def queues(connection: str) -> AsyncIterator[QueueServiceClient]:
+    async with QueueServiceClient.from_connection_string(connection) as client:
         yield client

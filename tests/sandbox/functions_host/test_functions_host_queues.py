@@ -19,20 +19,20 @@ FAST = {
 
 
 @pytest.fixture(scope="module")
-async def host(storage: str, queues: QueueServiceClient) -> AsyncIterator[Host]:
+async def host(connection: str, queues: QueueServiceClient) -> AsyncIterator[Host]:
     for name in ("incoming", "failing", "relay"):
         await queues.create_queue(name)
-    env = settings(storage, incoming="incoming")
+    env = settings(connection, incoming="incoming")
     async with hosted(APPS / "queues", env) as running:
         yield running
 
 
 def settings(
-    storage: str, *, incoming: str = "no-in", gated: str = "no-gate", failing: str = "failing"
+    connection: str, *, incoming: str = "no-in", gated: str = "no-gate", failing: str = "failing"
 ) -> dict[str, str]:
     """Hosts share the storage: each has queues of its own, or they would share the messages."""
     queues = {"IN_QUEUE": incoming, "GATED_QUEUE": gated, "FAILING_QUEUE": failing}
-    return {"AzureWebJobsStorage": storage, **queues, **FAST}
+    return {"AzureWebJobsStorage": connection, **queues, **FAST}
 
 
 def encoded(text: str) -> str:
@@ -95,11 +95,11 @@ async def test_a_failing_message_is_tried_again_and_then_poisoned(
 
 
 async def test_a_message_that_fails_in_a_poison_queue_stays_there_for_ten_minutes(
-    storage: str, queues: QueueServiceClient
+    connection: str, queues: QueueServiceClient
 ) -> None:
     queue = await queues.create_queue("given-up-poison")
     await queue.send_message(encoded("bad"))
-    async with hosted(APPS / "queues", settings(storage, failing="given-up-poison")) as other:
+    async with hosted(APPS / "queues", settings(connection, failing="given-up-poison")) as other:
         await other.json("/api/seen?queue=failing&count=1")
 
         assert await other.process.stop() == 0
@@ -141,7 +141,7 @@ async def test_a_returned_value_goes_to_the_output_queue(
 
 
 async def test_outputs_are_written_and_what_is_missing_is_created(
-    host: Host, queues: QueueServiceClient, storage: str
+    host: Host, queues: QueueServiceClient, connection: str
 ) -> None:
     body = {"one": "1", "many": ["a", "b"], "rows": [{"N": 1}, {"RowKey": "own", "B": True}]}
 
@@ -151,7 +151,7 @@ async def test_outputs_are_written_and_what_is_missing_is_created(
     assert [message.content for message in await taken(queues, "out-ann", 1)] == [encoded("1")]
     many = {message.content for message in await taken(queues, "out-many", 2)}
     assert many == {encoded("a"), encoded("b")}
-    async with TableServiceClient.from_connection_string(storage) as tables:
+    async with TableServiceClient.from_connection_string(connection) as tables:
         found = [row async for row in tables.get_table_client("Rows").list_entities()]
     assert {row["PartitionKey"] for row in found} == {"ann"}
     assert [row.get("B") for row in found if row["RowKey"] == "own"] == [True]
@@ -175,8 +175,10 @@ async def test_outputs_that_were_not_set_write_nothing(
     assert "out-none" not in [item.name async for item in queues.list_queues()]
 
 
-async def test_a_queue_that_comes_later_is_served(storage: str, queues: QueueServiceClient) -> None:
-    async with hosted(APPS / "queues", settings(storage, incoming="later")) as other:
+async def test_a_queue_that_comes_later_is_served(
+    connection: str, queues: QueueServiceClient
+) -> None:
+    async with hosted(APPS / "queues", settings(connection, incoming="later")) as other:
         assert "later" not in [item.name async for item in queues.list_queues()]
         await queues.create_queue("later")
         await queues.get_queue_client("later").send_message(encoded("x"))
@@ -195,10 +197,10 @@ async def test_admin_runs_a_queue_function_without_a_message(host: Host) -> None
 
 
 async def test_a_graceful_stop_finishes_the_message_that_is_being_processed(
-    storage: str, queues: QueueServiceClient
+    connection: str, queues: QueueServiceClient
 ) -> None:
     queue = await queues.create_queue("gated-stop")
-    async with hosted(APPS / "queues", settings(storage, gated="gated-stop")) as other:
+    async with hosted(APPS / "queues", settings(connection, gated="gated-stop")) as other:
         await queue.send_message(encoded("x"))
         await other.json("/api/seen?queue=gated&count=1")
         code = await other.process.stop()
@@ -209,10 +211,10 @@ async def test_a_graceful_stop_finishes_the_message_that_is_being_processed(
 
 
 async def test_a_killed_host_leaves_its_message_invisible_and_undeleted(
-    storage: str, queues: QueueServiceClient
+    connection: str, queues: QueueServiceClient
 ) -> None:
     queue = await queues.create_queue("gated-kill")
-    async with hosted(APPS / "queues", settings(storage, gated="gated-kill")) as other:
+    async with hosted(APPS / "queues", settings(connection, gated="gated-kill")) as other:
         ready = other.process.ready
         await queue.send_message(encoded("y"))
         await other.json("/api/seen?queue=gated&count=1")

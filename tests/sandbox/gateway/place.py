@@ -153,3 +153,10 @@ def an_api(place: Place, **properties: Any) -> None:
             f"apis/a/operations/{method}",
             {"displayName": method, "method": method.upper(), "urlTemplate": "/x"},
         )
+
+
+def a_backend(place: Place, name: str = "b", **more: Any) -> str:
+    """What sends calls to it, in a policy."""
+    url = {"url": f"https://{name}.openai.azure.com/{name}", "protocol": "http"}
+    place.put(f"backends/{name}", {**url, **more})
+    return f"<set-backend-service backend-id='{name}' />"
