@@ -4,7 +4,7 @@ targetScope = 'subscription'
 
 @minLength(1)
 @maxLength(40)
-@description('Name of the installation; part of its resources\' names.')
+@description('Name of the installation, of letters, digits and hyphens; part of its resources\' names.')
 param environmentName string
 
 @description('Region of the app; one that has the Flex Consumption plan.')
@@ -188,7 +188,7 @@ var telemetrySettings = openTelemetry ? {
   APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
   APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED: 'true'
 } : {}
-var outcomeSettings = createOutcomeTopic ? { ONRAMP_OUTCOME_TOPIC: outcomeTopic.outputs.endpoint } : {}
+var outcomeSettings = createOutcomeTopic ? { ONRAMP_OUTCOME_TOPIC: outcomeTopic!.outputs.endpoint } : {}
 
 module app 'modules/app.bicep' = {
   name: 'onramp-app'
@@ -228,7 +228,7 @@ module actionGroup 'modules/action-group.bicep' = if (!empty(alertEmail)) {
   }
 }
 
-var actionGroupId = empty(alertEmail) ? '' : actionGroup.outputs.id
+var actionGroupId = empty(alertEmail) ? '' : actionGroup!.outputs.id
 
 module alerts 'modules/alerts.bicep' = {
   name: 'onramp-alerts'

@@ -39,6 +39,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_17: Event Grid has no client certificate; callers show a function key, and an Entra token where that is chosen
+  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP and refuses a site that sets ftpsState, see siteConfig; the policy "ftp" below is off
   // checkov:skip=CKV_AZURE_212: the plan decides how many instances there are, from none to maximumInstanceCount
   // checkov:skip=CKV_AZURE_213: the platform's health check can't show the function key that /api/health asks for
   // checkov:skip=CKV_AZURE_222: Event Grid delivers events to public endpoints only
@@ -58,8 +59,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     httpsOnly: true
     publicNetworkAccess: 'Enabled'
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    // Flex Consumption refuses a site for some properties that others take, ftpsState among them
+    // (error 51021: github.com/Azure/terraform-azurerm-avm-res-web-site/issues/360). These it takes.
     siteConfig: {
-      ftpsState: 'Disabled'
       http20Enabled: true
       minTlsVersion: '1.2'
       remoteDebuggingEnabled: false

@@ -29,9 +29,9 @@ resource auth 'Microsoft.Web/sites/config@2025-03-01' = {
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
-      // UNVERIFIED on Flex Consumption: that a delivery passes by these. Both forms, because the
-      // documentation does not say whether a path covers what is below it
-      // (learn.microsoft.com/azure/app-service/configure-authentication-file-based).
+      // UNVERIFIED: that a delivery passes by these. Authentication does cover /runtime/webhooks on
+      // Flex Consumption (github.com/Azure/azure-functions-mcp-extension/issues/273). Both forms, as
+      // nothing says whether a path covers what is below it.
       excludedPaths: [
         '/runtime/webhooks/eventgrid'
         '/runtime/webhooks/*'

@@ -23,6 +23,22 @@ SETTINGS = object_of("main.bicep", "settings")
 GATEWAY = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/"
 QUEUES = "Microsoft.Storage/storageAccounts/queueServices/queues"
 CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+# What the service has named in error 51021 (github.com/Azure/terraform-azurerm-avm-res-web-site,
+# pull request 345 and issue 360), and what "Flex Consumption plan deprecations" lists besides
+# (learn.microsoft.com/azure/azure-functions/functions-app-settings).
+REFUSED_BY_FLEX = {
+    "alwaysOn",
+    "ftpsState",
+    "functionAppScaleLimit",
+    "functionsRuntimeScaleMonitoringEnabled",
+    "javaVersion",
+    "linuxFxVersion",
+    "netFrameworkVersion",
+    "powerShellVersion",
+    "preWarmedInstanceCount",
+    "use32BitWorkerProcess",
+    "windowsFxVersion",
+}
 WORKBOOK = json.loads((INFRA / "workbook.json").read_text())
 QUERIES = {
     **{it.name: it.read_text() for it in (INFRA / "queries").glob("*.kql")},
@@ -83,6 +99,13 @@ def test_the_modes_are_the_apps() -> None:
 )
 def test_what_must_not_be_set_on_flex_consumption_is_not(never: str) -> None:
     assert never not in SETTINGS
+
+
+def test_the_site_sets_nothing_that_flex_consumption_refuses() -> None:
+    (site,) = (it for it in resources("Microsoft.Web/sites") if not it.is_existing)
+
+    assert site.body["properties"].keys() >= {"functionAppConfig", "siteConfig"}
+    assert not site.body["properties"]["siteConfig"].keys() & REFUSED_BY_FLEX
 
 
 def test_a_function_has_what_its_trigger_listens_to() -> None:

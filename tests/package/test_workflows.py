@@ -96,6 +96,15 @@ def test_the_check_is_what_people_run_and_the_release_waits_for_it() -> None:
     assert "workflow_call" in ci["on"]
 
 
+def test_the_check_compiles_every_template_that_is_deployed() -> None:
+    text = "\n".join(commands(WORKFLOWS[0]))
+
+    templates = [f"infra/{path.name}" for path in (ROOT / "infra").glob("*.bicep")]
+
+    assert templates
+    assert [it for it in templates if f"az bicep build --file {it} " not in text] == []
+
+
 def test_every_job_ends() -> None:
     for path in WORKFLOWS:
         for job in jobs(path):
