@@ -115,6 +115,24 @@ async def test_what_fails_is_taken_back(gate: Gate) -> None:
     assert answer.done
 
 
+async def test_ctrl_c_while_ours_is_made_puts_the_other_back(gate: Gate) -> None:
+    account = await gate.account("gpt-4o")
+    name, path = f"wizard-{account}", f"{account}/openai"
+    await by_hand(gate, name, path, leads_to=account)
+    match = {"method": "PUT", "path": f"/apis/{ours(account)}$", "count": 1}
+    gate.azure.arm.faults.add(match, {"timeout": "before", "seconds": 30})
+
+    stopped = await on_terminal(
+        "adopt", name, "--account", account, env=gate.env, answer="y", interrupt_at="running"
+    )
+
+    back, half = await gate.at(f"apis/{name}"), await gate.at(f"apis/{ours(account)}")
+    moved = [it for it in gate.writes() if it == f"PATCH {gate.azure.gateway_id}/apis/{name}"]
+    assert (stopped.code, len(moved)) == (130, 2)
+    assert back is not None
+    assert (back["path"], half) == (path, None)
+
+
 async def test_one_that_was_moved_aside_before_a_crash_is_gone_on_with(gate: Gate) -> None:
     account = await gate.account("gpt-4o")
     name, path = f"wizard-{account}", f"{account}/openai"
