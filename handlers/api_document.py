@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from handlers import requests as asked
 from shared.core import records as told
+from shared.core.run_summaries import RunsAnswer
 
 bp = func.Blueprint()
 
@@ -20,7 +21,8 @@ type Model = type[BaseModel]
 _ABOUT = """\
 What model-onramp knows and does. Each call but for this document and the board needs a function
 key, as the header `x-functions-key` or the parameter `code`; with Entra in front of the app, a
-bearer token as well. Errors have a code, a message and what to do."""
+bearer token as well. A field or a parameter that a call does not have is refused. Errors have a
+code, a message and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,15 @@ _CALLS = (
         "Look at a deployment, an account or everything again, or say what that would do",
         ((200, told.PlansAnswer), (202, told.AcceptedAnswer)),
         body=asked.ReimportBody,
-        errors=(400, 404, 409),
+        errors=(404, 409),
     ),
     _Call(
         "runs",
         "get",
         "/runs",
         "What the app did, the newest first",
-        ((200, told.RunsAnswer),),
+        ((200, RunsAnswer),),
         query=asked.RunsQuery,
-        errors=(400,),
     ),
     _Call(
         "run",
@@ -83,7 +84,6 @@ _CALLS = (
         "Every deployment ever seen, with its state and the reason",
         ((200, told.DeploymentsAnswer),),
         query=asked.DeploymentsQuery,
-        errors=(400,),
     ),
     _Call(
         "why",
@@ -107,7 +107,15 @@ _CALLS = (
         "Let a held account go on",
         ((202, told.AcceptedAnswer),),
         body=asked.ReleaseBody,
-        errors=(400, 404, 409),
+        errors=(404, 409),
+    ),
+    _Call(
+        "call_off",
+        "delete",
+        "/units/{id}/order",
+        "Call off what was ordered and is not done",
+        ((202, told.AcceptedAnswer),),
+        errors=(404, 409),
     ),
     _Call(
         "states",
@@ -124,7 +132,7 @@ _CALLS = (
         "Take an account back to an earlier state, and hold it there",
         ((200, told.PlansAnswer), (202, told.AcceptedAnswer)),
         body=asked.RollbackBody,
-        errors=(400, 404, 409),
+        errors=(404, 409),
     ),
     _Call(
         "ungoverned",
@@ -133,7 +141,7 @@ _CALLS = (
         "What reaches models past us",
         ((200, told.UngovernedAnswer),),
         query=asked.UngovernedQuery,
-        errors=(400, 409),
+        errors=(409,),
     ),
     _Call(
         "health",
@@ -149,7 +157,6 @@ _CALLS = (
         "Events and messages that were given up, the newest first",
         ((200, told.DeadLettersAnswer),),
         query=asked.DeadLettersQuery,
-        errors=(400,),
     ),
     _Call(
         "replay_dead_letters",
@@ -226,7 +233,7 @@ def document() -> Json:
 def _operation(call: _Call, refs: Any) -> Json:
     errors = {
         str(status): _content(_ERRORS[status], refs[told.ErrorAnswer, "serialization"])
-        for status in (*call.errors, 500, 503)
+        for status in (400, *call.errors, 500, 503)
     }
     errors["401"] = {"description": "No key, or not one that may; the host answers, without a body"}
     answers = {

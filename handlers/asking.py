@@ -11,7 +11,6 @@ import azure.functions as func
 from handlers.http_errors import HttpError, answer_with, not_found
 from shared import wiring
 from shared.core.naming import unit_hash
-from shared.core.orders import NO_ORDER, Order
 from shared.core.outlook import plan_record
 from shared.core.records import AcceptedAnswer, PlanRecord, RunLink
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
@@ -28,36 +27,29 @@ PATIENCE_S = 200
 async def accepted(
     req: func.HttpRequest, units: Sequence[AccountId], wish: Cause
 ) -> func.HttpResponse:
-    """Ask for a run of *units* and say where it is; the work is the queue's."""
+    """Ask for a run of *units* and say where it is; the work is the queue's.
+
+    Raises:
+        OrderPending, TooManyRuns: of the only one, it can't be asked for. Of several, the run says
+            so of those for which it can't.
+    """
     app, now = wiring.app(), datetime.now(UTC)
-    if len(units) == 1:
-        await _refuse_a_second_order(units[0], wish.order)
     id_ = run_id(now, uuid4().hex)
     cause = replace(wish, run_id=id_)
-    for unit in units:  # before the mark, or it could overwrite what the run says at its end
-        run = Run((id_,), unit, RunStatus.QUEUED, started=now, causes=(cause.noted,))
-        await app.ledger.record_run(run)
-    await app.intake.all(units, cause)
+    queued = Run((id_,), units[0], RunStatus.QUEUED, started=now, causes=(cause.noted,))
+    refused = await app.intake.all(units, cause)
+    if len(refused) == len(units):
+        raise refused[units[0]]
+    for unit in units:  # after the mark: a run that nobody will do must not wait in the list
+        run = replace(queued, unit=unit)
+        if no := refused.get(unit):
+            run = replace(run, status=RunStatus.FAILED, finished=now, error=str(no))
+        await app.ledger.record_queued(run)
     url = f"{req.url.partition('/api/')[0]}/api/runs/{id_}"
     answer = AcceptedAnswer(
         run=RunLink(id=id_, url=url), accounts=tuple(unit.arm_id for unit in units)
     )
     return answer_with(answer, status=HTTPStatus.ACCEPTED, location=url)
-
-
-async def _refuse_a_second_order(unit: AccountId, order: Order) -> None:
-    """A unit's row has room for one; whoever brought the first would hear that it was done.
-
-    Only to go back is always possible: it is what people do when the first does harm.
-    """
-    pending = (await wiring.app().state.peek(unit)).order
-    if NO_ORDER not in (pending, order) and pending != order and not order.rollback:
-        raise HttpError(
-            HTTPStatus.CONFLICT,
-            "OrderPending",
-            "what somebody else ordered for this account is not done yet",
-            "Wait for its run (GET /api/runs), or POST /api/units/{id}/release calls it off.",
-        )
 
 
 def in_time() -> float:
@@ -102,6 +94,15 @@ def watched_account(field: str, text: str) -> AccountId:
             f"{field}: subscription {unit.subscription} is not watched",
             "Add it to ONRAMP_SUBSCRIPTIONS.",
         )
+    return unit
+
+
+async def there_or_known(unit: AccountId) -> AccountId:
+    """Refuse an account that neither ARM has nor we ever had: its row would stay for ever."""
+    app = wiring.app()
+    is_known = (await app.state.peek(unit)).gen > 0
+    if not is_known and not await app.inventory.read(unit, confirm=frozenset(), until=in_time()):
+        raise not_found("Account", "Check the id, and that the app's identity may read there.")
     return unit
 
 

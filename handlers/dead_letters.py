@@ -8,7 +8,14 @@ from http import HTTPStatus
 import azure.functions as func
 
 from handlers.asking import accepted
-from handlers.http_errors import HttpError, answer_with, not_found, read_query, with_json_errors
+from handlers.http_errors import (
+    HttpError,
+    answer_with,
+    not_found,
+    read_nothing,
+    read_query,
+    with_json_errors,
+)
 from handlers.requests import DeadLettersQuery
 from shared import logs, telemetry, wiring
 from shared.core.dead_letters import POISON_QUEUE, DeadLetter, LetterKind, letter_record, why_not
@@ -69,6 +76,7 @@ async def _collect() -> None:
 @with_json_errors
 async def replay_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     """Mark the unit again, as the event would have done; 202 with the run."""
+    read_nothing(req)
     letter = await _letter(req)
     if reason := why_not(letter, wiring.settings().watched):
         raise HttpError(HTTPStatus.CONFLICT, "NotReplayable", *reason)
@@ -80,6 +88,7 @@ async def replay_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
 @with_json_errors
 async def replay_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """Replay, in one run, all that can be and has not been."""
+    read_nothing(req)
     watched = wiring.settings().watched
     letters: list[DeadLetter] = []
     after = ""
@@ -103,6 +112,7 @@ async def replay_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
 @with_json_errors
 async def forget_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     """Let go of one that nobody will replay, so that monitors need not name it for ever."""
+    read_nothing(req)
     letter = await _letter(req)
     await wiring.dead_letters().forget(letter.id)
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)

@@ -8,7 +8,13 @@ from typing import Any
 
 import azure.functions as func
 
-from handlers.http_errors import answer_with, not_found, read_query, with_json_errors
+from handlers.http_errors import (
+    answer_with,
+    not_found,
+    read_nothing,
+    read_query,
+    with_json_errors,
+)
 from handlers.requests import DeploymentsQuery
 from shared import wiring
 from shared.core.naming import unit_hash
@@ -55,6 +61,7 @@ async def deployments(req: func.HttpRequest) -> func.HttpResponse:
 @with_json_errors
 async def why(req: func.HttpRequest) -> func.HttpResponse:
     """The story of a deployment: what was heard, read, decided and written, run by run."""
+    read_nothing(req)
     item = await _known(req.route_params.get("id", ""))
     if item is None:
         raise not_found("Deployment", "Take the id from GET /api/deployments.")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from handlers.asking import accepted, in_time, planned, watched_account
+from handlers.asking import accepted, in_time, planned, there_or_known, watched_account
 from handlers.http_errors import HttpError, answer_with, read_body, with_json_errors
 from handlers.requests import ReimportBody
 from shared import wiring
@@ -44,9 +44,9 @@ async def reimport(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _units(body: ReimportBody) -> tuple[AccountId, ...]:
     if body.account is not None:
-        return (watched_account("account", body.account),)
+        return (await there_or_known(watched_account("account", body.account)),)
     if body.deployment is not None:
-        return (watched_account("deployment", body.deployment),)
+        return (await there_or_known(watched_account("deployment", body.deployment)),)
     found = await wiring.app().inventory.accounts()
     if not found:
         raise HttpError(

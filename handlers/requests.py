@@ -57,6 +57,10 @@ class _Query(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", defer_build=True)
 
 
+class Nothing(_Body):
+    """No field, and no parameter."""
+
+
 class ReimportBody(_Body):
     """What to look at: exactly one of deployment, account, all."""
 

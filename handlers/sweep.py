@@ -46,6 +46,7 @@ async def sweep(timer: func.TimerRequest) -> None:
     await app.ledger.record_sweep(record)  # what follows may be cut short, and can wait
     await _collect(problems)
     await _prune(problems)
+    await app.outcomes.publish_rest(watched)
     await _tell_figures(app)
     await app.ledger.record_sweep(record.model_copy(update={"problems": tuple(problems)}))
 

@@ -1,12 +1,12 @@
 """GET /api/ungoverned: what reaches models past us."""
 
 import asyncio
-from dataclasses import dataclass
 
 import azure.functions as func
 
 from handlers.http_errors import answer_with, read_query, with_json_errors
 from handlers.requests import UngovernedQuery
+from handlers.sharing import Shared
 from shared import wiring
 from shared.core.model import Account
 from shared.core.moments import said
@@ -17,32 +17,18 @@ from shared.core.ungoverned import Finding, ungoverned
 bp = func.Blueprint()
 
 _KEPT_S = 600  # it reads the whole gateway, and a board asks every few seconds
+_FAILURE_KEPT_S = 15
 _PATIENCE_S = 200
 _AT_ONCE = 8
-
-
-@dataclass(slots=True)
-class _Last:
-    """The answer of a moment ago; each process has its own."""
-
-    answer: UngovernedAnswer | None = None
-    until: float = 0.0
-
-
-_last = _Last()
-_turn = asyncio.Lock()
 
 
 @bp.function_name("ungoverned")
 @bp.route(route="ungoverned", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
 async def get_ungoverned(req: func.HttpRequest) -> func.HttpResponse:
-    """Look, unless somebody did in the last ten minutes."""
-    query, now = read_query(UngovernedQuery, req), wiring.app().clock.monotonic()
-    async with _turn:
-        if query.fresh or _last.answer is None or now >= _last.until:
-            _last.answer, _last.until = await _look(), now + _KEPT_S
-        return answer_with(_last.answer)
+    """What a look of the last ten minutes found, or one that is under way, or a new one."""
+    query = read_query(UngovernedQuery, req)
+    return answer_with(await _shared.get(fresh=query.fresh))
 
 
 async def _look() -> UngovernedAnswer:
@@ -77,3 +63,6 @@ def _record(finding: Finding) -> FindingRecord:
         deployments=finding.deployments,
         words=finding.words,
     )
+
+
+_shared = Shared(_look, kept_s=_KEPT_S, failure_kept_s=_FAILURE_KEPT_S)

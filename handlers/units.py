@@ -5,7 +5,14 @@ from http import HTTPStatus
 import azure.functions as func
 
 from handlers.asking import accepted, in_time, known_unit, planned
-from handlers.http_errors import HttpError, answer_with, not_found, read_body, with_json_errors
+from handlers.http_errors import (
+    HttpError,
+    answer_with,
+    not_found,
+    read_body,
+    read_nothing,
+    with_json_errors,
+)
 from handlers.requests import ReleaseBody, RollbackBody
 from shared import wiring
 from shared.core.moments import said
@@ -20,33 +27,31 @@ bp = func.Blueprint()
 @bp.function_name("units")
 @bp.route(route="units", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
-async def units(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger's name
+async def units(req: func.HttpRequest) -> func.HttpResponse:
     """Every account that was ever looked at, and what holds it up."""
+    read_nothing(req)
     app = wiring.app()
     found = sorted(await app.state.units(), key=lambda item: item[0])
-    now = app.clock.now()
-    return answer_with(UnitsAnswer(units=tuple(unit_record(unit, row, now) for unit, row in found)))
+    now, mode = app.clock.now(), app.settings.mode
+    units = (unit_record(unit, row, now, mode) for unit, row in found)
+    return answer_with(UnitsAnswer(units=tuple(units)))
 
 
 @bp.function_name("release")
 @bp.route(route="units/{id}/release", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
 async def release(req: func.HttpRequest) -> func.HttpResponse:
-    """Let a held unit go on: what the brake stopped is done, what was rolled back goes forward.
-
-    What was ordered and is not done yet is called off with it.
-    """
+    """Let a held unit go on: what the brake stopped is done, what was rolled back goes forward."""
     body = read_body(ReleaseBody, req)
     unit, row = await known_unit(req.route_params.get("id", ""))
-    if row.hold is None and row.order == NO_ORDER:
+    if row.hold is None:
         raise HttpError(
             HTTPStatus.CONFLICT,
             "NotHeld",
             "nothing holds this account",
             "Look at GET /api/units; to have it looked at again, POST /api/reimport.",
         )
-    is_braked = row.hold is not None and row.hold.kind == "removals"
-    go_ahead = is_braked and body.digest is None
+    go_ahead = row.hold.kind == "removals" and body.digest is None
     wish = Cause(
         full=True,
         kind="release",
@@ -57,11 +62,32 @@ async def release(req: func.HttpRequest) -> func.HttpResponse:
     return await accepted(req, (unit,), wish)
 
 
+@bp.function_name("call_off")
+@bp.route(route="units/{id}/order", methods=["DELETE"], auth_level=func.AuthLevel.FUNCTION)
+@with_json_errors
+async def call_off(req: func.HttpRequest) -> func.HttpResponse:
+    """Forget what was ordered and is not done: a force, a digest, the way back to a state.
+
+    What holds the unit goes on to hold it.
+    """
+    read_nothing(req)
+    unit, row = await known_unit(req.route_params.get("id", ""))
+    if row.order == NO_ORDER:
+        raise HttpError(
+            HTTPStatus.CONFLICT,
+            "NothingOrdered",
+            "nothing is ordered for this account, or it is done",
+            "Look at GET /api/units; POST /api/units/{id}/release ends what holds it.",
+        )
+    return await accepted(req, (unit,), Cause(full=True, kind="call-off", calls_off=True))
+
+
 @bp.function_name("states")
 @bp.route(route="units/{id}/states", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @with_json_errors
 async def states(req: func.HttpRequest) -> func.HttpResponse:
     """What the account can be taken back to, the newest first; the first is what stands."""
+    read_nothing(req)
     unit, _row = await known_unit(req.route_params.get("id", ""))
     found = await wiring.app().history.applied_states(unit)
     records = (

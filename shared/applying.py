@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shared import logs, telemetry
-from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.plan import Action, Change
+from shared.core.applied import STANDS, AppliedChange, ChangeStatus, untried
+from shared.core.plan import Change
 from shared.errors import RetryableError, StaleRead, TerminalError
 from shared.ports import Gateway
 
 logger = logging.getLogger(__name__)
-
-_STANDS = frozenset({ChangeStatus.APPLIED, ChangeStatus.KEPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Applier:
         for _, level in groupby(plan, key=lambda change: change.level):
             if tell and any(item.status is ChangeStatus.APPLIED for item in done):
                 await tell(done)
-            failed = {item.change.path: item for item in done if item.status not in _STANDS}
+            failed = {item.change.path: item for item in done if item.status not in STANDS}
             results = await asyncio.gather(
                 *(
                     _given(withheld[change.path])
@@ -61,15 +59,9 @@ class Applier:
         failed: Mapping[str, AppliedChange],
         until: float,
     ) -> AppliedChange:
-        if change.action is Action.KEEP:
-            return AppliedChange(change, ChangeStatus.KEPT)
-        if change.action is Action.BLOCKED:
-            result = AppliedChange(change, ChangeStatus.BLOCKED, change.reason)
-        elif obstacle := _obstacle(change, failed):
-            result = obstacle
-        else:
-            result = await self._write(change, until)
-        _log(result)
+        result = untried(change, failed) or await self._write(change, until)
+        if result.status is not ChangeStatus.KEPT:
+            _log(result)
         return result
 
     async def _write(self, change: Change, until: float) -> AppliedChange:
@@ -92,20 +84,6 @@ def _or_raise(result: AppliedChange | BaseException) -> AppliedChange:
 
 async def _given(item: AppliedChange) -> AppliedChange:
     return item
-
-
-def _obstacle(change: Change, failed: Mapping[str, AppliedChange]) -> AppliedChange | None:
-    """Why *change* can't be tried: something it needs failed."""
-    needs = change.desired.needs if change.desired else ()
-    if change.action is Action.DELETE:  # a backend goes only after the APIs that name it
-        needs = tuple(path for path, item in failed.items() if item.change.action is Action.DELETE)
-    for path in needs:
-        if path in failed:
-            status = failed[path].status
-            passes = status is ChangeStatus.POSTPONED
-            becomes = ChangeStatus.POSTPONED if passes else ChangeStatus.SKIPPED
-            return AppliedChange(change, becomes, f"needs {path}, which is {status.value}")
-    return None
 
 
 def _log(item: AppliedChange) -> None:

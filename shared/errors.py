@@ -11,6 +11,8 @@ OnboardingError
         InvalidEvent    not an event of ours
         InvalidId       a resource id or name outside the allowlist
         Rejected        the outside said no, for good
+        OrderPending    somebody else's order for the account is not done yet
+        TooManyRuns     more runs wait for the account than can be remembered
 
 Adapters translate library errors into these; only handlers decide on ack, retry or HTTP status.
 """
@@ -72,3 +74,11 @@ class Rejected(TerminalError):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class OrderPending(TerminalError):
+    """Something else was ordered for the account, and is not done."""
+
+
+class TooManyRuns(TerminalError):
+    """More runs wait for the account than can be remembered."""

@@ -4,13 +4,14 @@ A mark without a message is found by the sweep. A message without a mark would d
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared import telemetry
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause
+from shared.errors import OrderPending, TooManyRuns
 from shared.ports import StateStore, WorkQueue
 
 _AT_ONCE = 8
@@ -32,13 +33,24 @@ class Intake:
             await self.queue.send(unit)
         return fresh
 
-    async def all(self, units: Iterable[AccountId], cause: Cause) -> None:
-        """Ask for a reconcile of each of *units*, spread so that ARM need not throttle."""
+    async def all(
+        self, units: Iterable[AccountId], cause: Cause
+    ) -> Mapping[AccountId, OrderPending | TooManyRuns]:
+        """Ask for a reconcile of each of *units*, spread so that ARM need not throttle.
+
+        Returns:
+            The units that were not asked, and why.
+        """
         slots = asyncio.Semaphore(_AT_ONCE)
+        refused: dict[AccountId, OrderPending | TooManyRuns] = {}
 
         async def ask(number: int, unit: AccountId) -> None:
             async with slots:
-                await self.state.mark(unit, traced)
+                try:
+                    await self.state.mark(unit, traced)
+                except (OrderPending, TooManyRuns) as exc:
+                    refused[unit] = exc
+                    return
                 late = max(0, number - _UNITS_AT_ONCE) // _UNITS_PER_SECOND
                 await self.queue.send(unit, delay=timedelta(seconds=late))
 
@@ -46,3 +58,4 @@ class Intake:
         with telemetry.span(f"accept {cause.noted.kind}", about):
             traced = replace(cause, trace=telemetry.traceparent())
             await asyncio.gather(*(ask(number, unit) for number, unit in enumerate(units)))
+        return refused

@@ -1,24 +1,26 @@
 """Look at a unit and plan: what a run does before it writes, and all that a dry run does."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared import telemetry
 from shared.core import rejections
-from shared.core.applied import AppliedChange
 from shared.core.applied_states import AppliedState, rolled_back
-from shared.core.desired import desired
+from shared.core.desired import Desired, desired
 from shared.core.guard import Brake, guard, removals_hold
-from shared.core.model import Service
+from shared.core.model import ActualResource
 from shared.core.modes import Mode
-from shared.core.naming import unit_hash
+from shared.core.naming import api_id, unit_hash
 from shared.core.observed import Observed, Rules
 from shared.core.outlook import Outlook, plan_digest, write_names
 from shared.core.plan import Change, make_plan
 from shared.core.quota import added_operations, over_quota
+from shared.core.resource_ids import AccountId
 from shared.core.rulebook import wants
 from shared.core.single_flight import Claim
-from shared.core.standing import read_standing, served_names
+from shared.core.standing import Standing, read_standing, served_names
+from shared.core.taken_paths import new_paths, without_taken
 from shared.ports import Clock, Gateway, Inventory
 
 _CHANGED = "the plan is no longer the one that was approved: look at it again"
@@ -58,7 +60,9 @@ class Planner:
                 unit, account, standing, actual.service, now, last_mode, actual.facts
             )
             wanted = desired(observed, rules)
-            wanted = rolled_back(wanted, back_to, actual.resources) if back_to else wanted
+            if back_to:
+                is_gone = account is None
+                wanted = rolled_back(wanted, back_to, actual.resources, is_gone=is_gone)
             plan = make_plan(
                 wanted,
                 actual.resources,
@@ -66,6 +70,10 @@ class Planner:
                 unit=unit_hash(unit),
                 forces=claim.order.forces,
             )
+            holders, in_use = await asyncio.gather(
+                self._holders(plan, until), self._in_use(plan, until)
+            )
+            plan = without_taken(plan, holders, owner=rules.owner, unit=unit_hash(unit))
             outlook = Outlook(
                 unit,
                 account,
@@ -73,21 +81,33 @@ class Planner:
                 wanted,
                 guard(plan, unit),
                 refused=rejections.withheld(plan, () if claim.run_ids else claim.rejections, now),
-                no_room=await self._no_room(plan, actual.service, until),
-                served=frozenset(map(str.lower, back_to.deployments))
-                if back_to
-                else served_names(standing),
+                no_room=over_quota(plan, sku=actual.service.sku, in_use=in_use),
+                served=_served(back_to, wanted, unit, standing),
                 is_rolled_back=back_to is not None or _stays_rolled_back(claim),
             )
         return _permitted(outlook, claim, self.brake)
 
-    async def _no_room(
-        self, plan: tuple[Change, ...], service: Service, until: float
-    ) -> Mapping[str, AppliedChange]:
-        if not added_operations(plan):
-            return {}
-        in_use = await self.gateway.operations_in_use(until=until)
-        return over_quota(plan, sku=service.sku, in_use=in_use)
+    async def _holders(self, plan: tuple[Change, ...], until: float) -> Sequence[ActualResource]:
+        """APIs at paths that the plan gives to others: it is known before anything is written."""
+        paths = new_paths(plan).values()
+        return await self.gateway.apis_at(frozenset(paths), until=until) if paths else ()
+
+    async def _in_use(self, plan: tuple[Change, ...], until: float) -> int:
+        return await self.gateway.operations_in_use(until=until) if added_operations(plan) else 0
+
+
+def _served(
+    back_to: AppliedState | None, wanted: Desired, unit: AccountId, standing: Standing
+) -> frozenset[str]:
+    """Of a way back: whom that state served, and whom what is left as it stands still does."""
+    if back_to is None:
+        return served_names(standing)
+    left = {
+        surface: api
+        for surface, api in standing.items()
+        if f"apis/{api_id(unit, surface)}" in wanted.retained
+    }
+    return frozenset(map(str.lower, back_to.deployments)) | served_names(left)
 
 
 def _permitted(outlook: Outlook, claim: Claim, brake: Brake) -> Outlook:

@@ -1,17 +1,25 @@
 """What the reconciler and the handlers need of the outside; the adapters fill these in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.core.applied_states import AppliedState
-from shared.core.model import Account, Actual, Json, Wants
+from shared.core.health import UnitSigns
+from shared.core.model import Account, Actual, ActualResource, Json, Wants
 from shared.core.plan import Change
 from shared.core.probes import Probe
 from shared.core.proofs import Answer
-from shared.core.records import ChapterRecord, DeploymentRecord, RunAnswer, SweepRecord
+from shared.core.records import (
+    ChapterRecord,
+    DeploymentRecord,
+    ErrorRecord,
+    RunAnswer,
+    SweepRecord,
+    UnitRunRecord,
+)
 from shared.core.resource_ids import AccountId
-from shared.core.runs import Run
+from shared.core.runs import Run, RunStatus
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 
 
@@ -60,6 +68,9 @@ class Gateway(Protocol):
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
         """The accounts that *owner*'s resources in the gateway were made for."""
 
+    async def apis_at(self, paths: frozenset[str], *, until: float) -> tuple[ActualResource, ...]:
+        """The APIs, whoever's they are, that clients reach at one of *paths*."""
+
     async def operations_in_use(self, *, until: float) -> int:
         """How many API operations of the tier's quota are taken, counted lately."""
 
@@ -79,7 +90,11 @@ class StateStore(Protocol):
     """The unit rows that drive single flight, and the ledger of runs and deployments."""
 
     async def mark(self, unit: AccountId, cause: Cause) -> bool:
-        """Note that *unit* may have changed; False when the event was already dealt with."""
+        """Note that *unit* may have changed; False when the event was already dealt with.
+
+        Raises:
+            OrderPending, TooManyRuns: as `shared.core.marks.marked`.
+        """
 
     async def claim(self, unit: AccountId) -> Claim | timedelta | None:
         """Take *unit* if it is dirty and nobody has it.
@@ -114,10 +129,14 @@ class Ledger(Protocol):
     async def record_run(self, run: Run) -> None:
         """Write *run* under each of its ids."""
 
-    async def record_cut_short(
-        self, run_id: str, unit: AccountId, words: str, *, at: datetime
-    ) -> None:
-        """Write that *unit*'s run ended by *at* without a word, if it was ever told of."""
+    async def earlier(self, run: Run) -> Mapping[str, UnitRunRecord]:
+        """What is told of *run*, by its ids: of tries before this one."""
+
+    async def record_queued(self, run: Run) -> None:
+        """Write *run*, which was just asked for, unless it is told of already."""
+
+    async def record_stopped(self, run: Run, *, was: Collection[RunStatus]) -> None:
+        """Write how *run* stopped to what is told of it, where that is one of *was*."""
 
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         """Write what became of the unit's deployments, where that changed, why, and what to tell.
@@ -143,6 +162,9 @@ class Ledger(Protocol):
 class Outbox(Protocol):
     """What the world is still to be told."""
 
+    async def untold(self) -> frozenset[AccountId]:
+        """The accounts of which something is."""
+
     async def outcomes(self, unit: AccountId) -> tuple[Json, ...]:
         """CloudEvents, the oldest first."""
 
@@ -154,7 +176,10 @@ class History(Protocol):
     """What the ledger tells people."""
 
     async def runs(self, *, limit: int, after: str = "") -> list[RunAnswer]:
-        """The newest first, from the one that follows the run *after* on; without changes."""
+        """The newest first, from the one after *after* on; without changes and notes.
+
+        Fewer than *limit* where they have more units than anybody wants to read at once.
+        """
 
     async def run(self, run_id: str) -> RunAnswer | None:
         """The run with all that it did; None when there is none."""
@@ -174,6 +199,15 @@ class History(Protocol):
     async def last_sweep(self) -> SweepRecord | None:
         """None before the first one."""
 
+    async def last_error(self, since: datetime) -> ErrorRecord | None:
+        """The newest error of the runs that began since."""
+
+    async def quarantined(self) -> int:
+        """How many deployments are."""
+
+    async def unit_signs(self) -> UnitSigns:
+        """What the units' rows say of the app's health."""
+
 
 class WorkQueue(Protocol):
     async def send(self, unit: AccountId, *, delay: timedelta = timedelta()) -> None:
@@ -184,8 +218,13 @@ class WorkQueue(Protocol):
 
 
 class Outcomes(Protocol):
+    """Best effort: nothing here raises."""
+
     async def publish(self, unit: AccountId) -> None:
-        """Tell the world what it is still to be told. Best effort: never raises."""
+        """Tell the world what it is still to be told of *unit*."""
+
+    async def publish_rest(self, but: Collection[AccountId]) -> None:
+        """The same of every other account, for which no run may ever come."""
 
 
 class Clock(Protocol):

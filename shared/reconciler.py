@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 _READS = 3  # how often one run starts over when somebody else wrote, before it leaves it for later
 _BACKOFF = timedelta(seconds=15), timedelta(minutes=15)  # first, longest
 _LONGEST_WAIT = timedelta(hours=1)  # whatever was asked for: the sweep would look anyway
+_RUNNING = frozenset({RunStatus.RUNNING})
+_OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
 _SOON = timedelta(seconds=1)  # past the moment, for clocks tick in seconds
 
 
@@ -75,12 +77,14 @@ class Reconciler:
             causes=claim.causes,
             order=claim.order,
             hold=claim.hold,
+            epoch=claim.epoch,
         )
         context = logs.log_context(run=run.ids[0], unit=unit.arm_id)
         with context, metering() as meter, run_span(claim, run) as span:
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
-            if claim.cut_short:
-                await self._tell_of_cut_short(claim, run)
+            await self._tell_of_stopped(claim, run)
+            if claim.run_ids and claim.attempts:
+                run = replace(run, earlier=await self.ledger.earlier(run))
             if claim.run_ids:
                 await self.ledger.record_run(run)
             run = await self._look(run, claim, until)
@@ -97,15 +101,15 @@ class Reconciler:
             return held(run, claim, outlook, now=self.clock.now())
         run = replace(run, facts=facts(outlook), planned=len(outlook.writes))
         left = await self._left(claim, outlook)
-        withheld = {**outlook.withheld, **(_planned(outlook) if outlook.observes else {})}
-        new, begins = made_anew(outlook.plan, withheld) - set(claim.stands), claim.order.digest
+        untouched = outlook.untouched
+        new, begins = made_anew(outlook.plan, untouched) - set(claim.stands), claim.order.digest
         if begins:  # the plan won't be the same when half of it is written
             order = replace(claim.order, digest="", approved=write_names(outlook.plan))
             run, claim = replace(run, order=order), replace(claim, order=order)
         if new or begins:
             await self.state.note(claim, new)
         changes = await self.applier.apply(
-            outlook.plan, withheld=withheld, until=until, tell=lambda done: self._tell(run, done)
+            outlook.plan, withheld=untouched, until=until, tell=lambda done: self._tell(run, done)
         )
         verdicts, unproven = await self._proven(outlook, changes, until)
         result = Result(outlook, changes, verdicts, unproven, drifted(outlook.plan, left))
@@ -155,13 +159,26 @@ class Reconciler:
         except RetryableError as exc:
             logs.warning(logger, "progress not recorded", detail=str(exc))
 
-    async def _tell_of_cut_short(self, claim: Claim, run: Run) -> None:
-        """Whoever was killed can't say that he no longer runs; not worth failing for either."""
-        words = f"stopped in mid-run, by a restart or a crash; run {run.ids[0]} went on"
+    async def _tell_of_stopped(self, claim: Claim, run: Run) -> None:
+        """Of runs that can't say so themselves: not worth failing for either."""
+        stopped = replace(run, finished=run.started)
+        cut_short = replace(
+            stopped,
+            ids=(claim.cut_short,) if claim.cut_short else (),
+            status=RunStatus.WAITING,
+            error=f"stopped in mid-run, by a restart or a crash; run {run.ids[0]} went on",
+        )
+        called_off = replace(
+            stopped,
+            ids=claim.called_off,
+            status=RunStatus.FAILED,
+            error="called off before it was done",
+        )
         try:
-            await self.ledger.record_cut_short(claim.cut_short, run.unit, words, at=run.started)
+            await self.ledger.record_stopped(cut_short, was=_RUNNING)
+            await self.ledger.record_stopped(called_off, was=_OPEN)
         except RetryableError as exc:
-            logs.warning(logger, "a run that was cut short not recorded", detail=str(exc))
+            logs.warning(logger, "runs that were stopped not recorded", detail=str(exc))
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:
@@ -231,10 +248,6 @@ class Reconciler:
         )
         await self.outcomes.publish(run.unit)
         return run
-
-
-def _planned(outlook: Outlook) -> dict[str, AppliedChange]:
-    return {it.path: AppliedChange(it, ChangeStatus.PLANNED) for it in outlook.writes}
 
 
 def _delay(attempts: int, wait: timedelta | None) -> timedelta:

@@ -57,6 +57,7 @@ class App:
     history: History
     intake: Intake
     queue: WorkQueue
+    outcomes: Outcomes
 
 
 def check() -> None:
@@ -146,6 +147,7 @@ def app() -> App:
 
     its = settings()
     azure, ledger = outside(its, rules(), _credential()), _ledger(its)
+    outcomes = _outcomes(its, ledger)
     reconciler = Reconciler(
         inventory=azure.inventory,
         planner=azure.planner,
@@ -153,7 +155,7 @@ def app() -> App:
         state=_state(),
         ledger=ledger,
         queue=_queue(),
-        outcomes=_outcomes(its, ledger),
+        outcomes=outcomes,
         clock=azure.clock,
         rules=rules(),
         run_deadline=timedelta(seconds=its.run_deadline_s),
@@ -172,6 +174,7 @@ def app() -> App:
         history=TableHistory(_table_service(its)),
         intake=intake(),
         queue=_queue(),
+        outcomes=outcomes,
     )
 
 

@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from shared.applying import Applier
+from shared.core.applied import AppliedChange, ChangeStatus, foreseen
 from shared.core.desired import Desired
 from shared.core.guard import Brake
-from shared.core.model import Actual, Resource
+from shared.core.model import Actual, ActualResource, Resource, Wants
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.orders import NO_ORDER, Hold, Order
 from shared.core.outlook import Outlook, write_names
-from shared.core.plan import make_plan
+from shared.core.plan import Change, make_plan
+from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Claim
 from shared.planning import _permitted
-from tests.builders import NOW, SERVICE, UNIT, a_deployment, an_account, as_actual, desired_of
+from tests.builders import API, NOW, SERVICE, UNIT, a_deployment, an_account, as_actual, desired_of
 
 ACCOUNT = an_account(a_deployment())
 DESIRED = desired_of(ACCOUNT)
@@ -75,3 +78,47 @@ def test_the_brake_wants_a_go_ahead(*, go_ahead: bool) -> None:
 def test_what_was_rolled_back_is_only_observed() -> None:
     assert _permitted(LOOK, replace(CLAIM, hold=HOLD), BRAKE).observes
     assert not _permitted(LOOK, replace(CLAIM, hold=HOLD, order=BEGUN), BRAKE).observes
+
+
+class _Willing:
+    """A gateway that takes whatever it is given."""
+
+    async def actual(
+        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
+    ) -> Actual:
+        raise NotImplementedError
+
+    async def apply(self, change: Change, *, until: float) -> None:
+        """Do nothing."""
+
+    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
+        raise NotImplementedError
+
+    async def apis_at(self, paths: frozenset[str], *, until: float) -> tuple[ActualResource, ...]:
+        raise NotImplementedError
+
+    async def operations_in_use(self, *, until: float) -> int:
+        raise NotImplementedError
+
+
+ALL_GONE = make_plan(
+    desired_of(None),
+    {it.path: as_actual(it) for it in DESIRED.resources},
+    owner="default",
+    unit=unit_hash(UNIT),
+)
+THEIRS = {API: replace(as_actual(DESIRED.resources[0]), path=API, body={})}
+BLOCKED = make_plan(DESIRED, THEIRS, owner="default", unit=unit_hash(UNIT))
+
+
+@pytest.mark.parametrize("status", [ChangeStatus.REJECTED, ChangeStatus.POSTPONED])
+@pytest.mark.parametrize("plan", [LOOK.plan, BLOCKED, ALL_GONE], ids=["new", "blocked", "gone"])
+async def test_what_is_foreseen_of_a_plan_is_what_applying_it_does(
+    plan: tuple[Change, ...], status: ChangeStatus
+) -> None:
+    for refused in (None, *plan):
+        withheld = {refused.path: AppliedChange(refused, status)} if refused else {}
+
+        done = await Applier(_Willing()).apply(plan, withheld=withheld, until=0.0)
+
+        assert foreseen(plan, withheld) == done

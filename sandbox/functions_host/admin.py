@@ -5,7 +5,6 @@ Tools leave keys unchecked; this host behaves as the deployed one.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from sandbox.functions_host.host import FunctionApp
 from sandbox.functions_host.http import manual_http_trigger, presented_key
 from sandbox.functions_host.invocations import Trigger
 from sandbox.functions_host.keys import EVENT_GRID_KEY_NAME, Level
+from sandbox.functions_host.newtonsoft import parsed
 from sandbox.functions_host.queues import manual_queue_trigger
 from sandbox.functions_host.timers import timer_trigger
 
@@ -89,7 +89,7 @@ async def _invoked(app: FunctionApp, request: web.Request, name: str) -> web.Res
     if request.content_type != "application/json":
         return web.Response(status=415)
     try:
-        body = json.loads(await request.read())
+        body = parsed(await request.read())
     except ValueError:
         return web.Response(status=400)
     text = body.get("input") if isinstance(body, dict) else body
@@ -114,7 +114,7 @@ def _manual_trigger(function: Function, text: str) -> Trigger:
         case kind if kind == QUEUE_TRIGGER:
             return manual_queue_trigger(text, function.trigger.text("queueName"))
         case kind if kind == EVENT_GRID_TRIGGER:
-            return event_trigger(json.loads(text))
+            return event_trigger(parsed(text))
     return manual_http_trigger(text)
 
 

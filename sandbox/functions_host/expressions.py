@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.functions_host.errors import BindingError
+from sandbox.functions_host.newtonsoft import parsed
 
 _EXPRESSION = re.compile(r"\{([^{}]+)\}")
 
@@ -54,7 +55,7 @@ def _text(value: Any) -> str:
 def json_members(text: str) -> dict[str, Any]:
     """The members of a JSON object, which a trigger adds to its binding data; {} for other text."""
     try:
-        value = json.loads(text)
+        value = parsed(text)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

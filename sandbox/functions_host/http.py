@@ -5,7 +5,6 @@ FunctionInvocationMiddleware.cs (401, 500), GrpcMessageConversionExtensions.cs (
 HttpBinding.cs and RawScriptResult.cs (response).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
@@ -18,7 +17,7 @@ from sandbox.functions_host.expressions import json_members
 from sandbox.functions_host.functions import HTTP_TRIGGER, Function
 from sandbox.functions_host.invocations import Invoker, Trigger
 from sandbox.functions_host.keys import Keys, Level
-from sandbox.functions_host.newtonsoft import indented, is_json
+from sandbox.functions_host.newtonsoft import indented, is_json, parsed
 from sandbox.functions_host.routes import Route, compile_route
 from sandbox.functions_host.runtime import Datum, Outcome
 
@@ -214,6 +213,6 @@ def text_response(text: str) -> web.Response:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text) if is_json(text) else text
+        return parsed(text) if is_json(text) else text
     except ValueError:
         return text

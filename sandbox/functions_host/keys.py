@@ -55,7 +55,10 @@ class Keys:
         known.append((self.host, Level.FUNCTION))
         if function is not None:
             known.append((self.function(function), Level.FUNCTION))
-        matches = (level for value, level in known if hmac.compare_digest(value, key))
+        presented = key.encode(errors="surrogatepass")  # a header may have any bytes
+        matches = (
+            level for value, level in known if hmac.compare_digest(value.encode(), presented)
+        )
         return next(matches, Level.ANONYMOUS)
 
     def _derived(self, purpose: str) -> str:

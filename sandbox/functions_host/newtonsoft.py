@@ -14,6 +14,17 @@ def is_json(text: str) -> bool:
     return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
 
 
+def parsed(text: str | bytes) -> Any:
+    """``JToken.Parse``; ValueError for what is no JSON, or too deep.
+
+    Json.NET stops at 64 levels since 13.0.1 (dotnet/docs#40458), Python where its stack ends.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("too deep") from exc
+
+
 def indented(value: Any) -> str:
     """``JToken.ToString()``: a string is itself, anything else JSON with two spaces."""
     if isinstance(value, str):

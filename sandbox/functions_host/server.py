@@ -8,7 +8,6 @@ a function's route               that function
 /                                the landing page
 """
 
-import json
 from datetime import timedelta
 
 from aiohttp import web
@@ -16,6 +15,7 @@ from aiohttp import web
 from sandbox.functions_host.admin import handle_admin, refused
 from sandbox.functions_host.host import FunctionApp, State
 from sandbox.functions_host.keys import Level
+from sandbox.functions_host.newtonsoft import parsed
 
 # ScriptConstants.DefaultMaxRequestBodySize. Event Grid's own limit of 1 MB is the sender's.
 _MAX_BODY_BYTES = 104_857_600
@@ -71,7 +71,7 @@ async def _set_state(app: FunctionApp, request: web.Request, drain: timedelta) -
     if refusal is not None:
         return refusal
     try:
-        wanted = json.loads(await request.read()) if request.method == "PUT" else None
+        wanted = parsed(await request.read()) if request.method == "PUT" else None
     except ValueError:
         return web.Response(status=400)
     if request.method not in {"GET", "PUT"} or wanted not in {None, "stopped", "running"}:

@@ -96,7 +96,8 @@ class DeadLetters:
 
     async def count(self) -> Mapping[LetterKind, int]:
         """How many are neither replayed nor forgotten."""
-        return Counter(LetterKind(it["kind"]) for it in await self._rows(replayed=False))
+        found = await self._rows(replayed=False, select=["kind"])
+        return Counter(LetterKind(it["kind"]) for it in found)
 
     async def get(self, id_: str) -> DeadLetter | None:
         if not is_letter_id(id_):
@@ -188,13 +189,19 @@ class DeadLetters:
             await self._table.create_entity(_entity(letter))
 
     async def _rows(
-        self, *, after: str = "", replayed: bool | None = None, limit: int | None = None
+        self,
+        *,
+        after: str = "",
+        replayed: bool | None = None,
+        limit: int | None = None,
+        select: list[str] | None = None,
     ) -> list[Mapping[str, Any]]:
         asked = {None: "", True: " and replayed_at ne ''", False: " and replayed_at eq ''"}
         found = self._table.query_entities(
             f"PartitionKey eq @partition and RowKey gt @after{asked[replayed]}",
             parameters={"partition": _PARTITION, "after": after},
             results_per_page=min(limit or _PAGE, _PAGE),
+            select=select,
         )
         rows: list[Mapping[str, Any]] = []
         with translated(f"table {TABLE}"):

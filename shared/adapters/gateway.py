@@ -14,6 +14,7 @@ from shared.adapters.gateway_reads import (
     WITHOUT_ETAG,
     Look,
     Reads,
+    apis_at,
     children_of,
     is_websocket,
 )
@@ -97,6 +98,10 @@ class ApimGateway:
             for item in (*backends, *sockets)
         }
         return tuple(sorted(unit for unit in units if unit is not None))
+
+    async def apis_at(self, paths: frozenset[str], *, until: float) -> tuple[ActualResource, ...]:
+        found = await asyncio.gather(*(apis_at(self._reads, path, until) for path in sorted(paths)))
+        return tuple(item for items in found for item in items)
 
     async def operations_in_use(self, *, until: float) -> int:
         return await self._operations.read(until)

@@ -7,6 +7,7 @@ miss what has come. What it names and a GET denies is absent.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from shared.adapters.arm import Answer, Arm
 from shared.core.model import ActualResource, Json, Wants
@@ -21,6 +22,7 @@ from shared.core.naming import (
 from shared.core.ownership import mark_of
 from shared.core.resource_ids import AccountId
 from shared.core.resource_kinds import POLICIES, ResourceKind, kind_of
+from shared.core.taken_paths import has_path
 from shared.errors import Unavailable
 
 API_VERSION = "2024-05-01"
@@ -177,6 +179,21 @@ class Look:
 
     def _policies(self) -> list[str]:
         return [_text(item) for path, item in self.found.items() if kind_of(path) in POLICIES]
+
+
+async def apis_at(reads: Reads, path: str, until: float) -> list[ActualResource]:
+    """The APIs at *path*; more than one only if they are versions of one API.
+
+    ``path eq '…'`` is documented (learn.microsoft.com/rest/api/apimanagement/apis/list-by-service);
+    ``or`` is not, so each path is asked for by itself. That it finds any case is UNVERIFIED: what
+    it misses, API Management refuses when the API is written. A list can name what has moved away,
+    and revisions that are not current, so it is the API itself that tells.
+    """
+    items = await reads.list("apis", until, **{"$filter": f"path eq '{path}'"})
+    names = {quote(str(item.get("name", "")).partition(";")[0], safe="") for item in items}
+    answers = await asyncio.gather(*(reads.get(f"apis/{it}", until) for it in sorted(names)))
+    found = (ActualResource(f"apis/{it.body['name']}", it.body, it.etag) for it in answers if it)
+    return [item for item in found if has_path(item.body, path)]
 
 
 def is_websocket(body: Json) -> bool:

@@ -1,13 +1,13 @@
 """Outcome events: what a run changed, as CloudEvents on an Event Grid custom topic.
 
 They wait in the ledger, written with what they tell of; what could not be sent is sent after the
-account's next run, a sweep's at the latest. So each is sent at least once, with one id.
+account's next run, or by the sweep where none comes. So each is sent at least once, with one id.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -36,6 +36,9 @@ class NoOutcomes:
     """The Outcomes port where no topic is set."""
 
     async def publish(self, unit: AccountId) -> None:
+        """Do nothing."""
+
+    async def publish_rest(self, but: Collection[AccountId]) -> None:
         """Do nothing."""
 
     async def close(self) -> None:
@@ -70,6 +73,13 @@ class TopicOutcomes:
         except (AzureError, RetryableError, TimeoutError) as exc:
             # Best effort: the gateway stands whether or not anybody hears of it by now.
             logs.error(logger, "outcome events not sent", exc)
+
+    async def publish_rest(self, but: Collection[AccountId]) -> None:
+        try:
+            for unit in sorted(await self._outbox.untold() - frozenset(but)):
+                await self.publish(unit)
+        except RetryableError as exc:
+            logs.error(logger, "outcome events can't be read", exc)
 
     async def _tell(self, unit: AccountId, events: Sequence[Json]) -> None:
         """Send *events* and forget them; one too large alone would hold up the rest for ever."""

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from itertools import accumulate, groupby
 from typing import Any, cast
 
 from shared.adapters.deployment_rows import LONGEST_TEXT, items
 from shared.adapters.unit_rows import Entity, unit_key
-from shared.core.applied import AppliedChange
+from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.outlook import change_record
@@ -18,49 +17,49 @@ from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus, most_urgent
 from shared.core.stories import cause_record
 
-# All of a run but its changes, which are most of it.
+_NO_TRY = UnitRunRecord(unit_id="", account="", status="queued", started="")
+# What a list of runs tells of them: not their changes and notes, which are most of it.
 BRIEF = [
     *("PartitionKey", "RowKey", "unit", "status", "started", "finished", "writes", "planned"),
-    *("arm_calls", "causes", "changes_left_out", "drifted", "notes", "error"),
+    *("arm_calls", "causes", "drifted", "error"),
 ]
 
 
 def run_entity(run_id: str, run: Run) -> Entity:
-    changes, left_out = _fitting([_change_record(item) for item in run.changes])
+    """The row of *run* under *run_id*, with what earlier tries of it did."""
+    before = run.earlier.get(run_id, _NO_TRY)
+    made = [it for it in before.changes if it.status == ChangeStatus.APPLIED.value]
+    changes, left_out = _fitting([*made, *map(_change_record, run.changes)])
+    is_first = before.status == RunStatus.QUEUED.value
     return {
         "PartitionKey": run_id,
         "RowKey": unit_key(run.unit),
         "unit": run.unit.arm_id,
+        "epoch": run.epoch,
         "status": run.status.value,
-        "started": said(run.started),
+        "started": said(run.started) if is_first else before.started,
         "finished": said(run.finished) if run.finished else "",
-        "writes": run.writes,
-        "planned": run.planned,
-        "arm_calls": run.arm_calls,
+        "writes": before.writes + run.writes,
+        "planned": before.writes + run.planned,
+        "arm_calls": before.arm_calls + run.arm_calls,
         "causes": json.dumps([cause_record(it).json_body() for it in run.causes]),
         "changes": changes,
-        "changes_left_out": left_out,
-        "drifted": _texts(run.drifted),
+        "changes_left_out": before.changes_left_out + left_out,
+        "drifted": _texts(tuple(dict.fromkeys((*before.drifted, *run.drifted)))),
         "notes": _texts(run.notes),
         "error": run.error[:LONGEST_TEXT],
     }
 
 
-def cut_short_entity(run_id: str, unit: AccountId, words: str, at: datetime) -> Entity:
-    """What is to change in the row of a run whose worker was killed: its account is tried again."""
-    return {
-        "PartitionKey": run_id,
-        "RowKey": unit_key(unit),
-        "status": RunStatus.WAITING.value,
-        "finished": said(at),
-        "error": words,
-    }
+def stopped_entity(whole: Entity) -> Entity:
+    """What changes in the row of a run that did not come to its end; not what it had done."""
+    return {key: whole[key] for key in ("PartitionKey", "RowKey", "status", "finished", "error")}
 
 
 def run_answers(entities: Iterable[Mapping[str, Any]]) -> list[RunAnswer]:
     """The runs of rows that come sorted, each with all of its units."""
     runs = groupby(entities, key=lambda entity: str(entity["PartitionKey"]))
-    return [_run_answer(run_id, [_unit_run(it) for it in rows]) for run_id, rows in runs]
+    return [_run_answer(run_id, [unit_run(it) for it in rows]) for run_id, rows in runs]
 
 
 def _run_answer(run_id: str, units: list[UnitRunRecord]) -> RunAnswer:
@@ -76,7 +75,7 @@ def _run_answer(run_id: str, units: list[UnitRunRecord]) -> RunAnswer:
     )
 
 
-def _unit_run(entity: Mapping[str, Any]) -> UnitRunRecord:
+def unit_run(entity: Mapping[str, Any]) -> UnitRunRecord:
     unit = AccountId.parse(entity["unit"])
     return UnitRunRecord(
         unit_id=unit_hash(unit),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError
 
 from shared.errors import Unavailable
 
@@ -18,3 +18,5 @@ def translated(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: storage answered {exc.status_code} {code}") from exc
     except AzureError as exc:
         raise Unavailable(f"{what}: storage gave no answer ({type(exc).__name__})") from exc
+    except DeserializationError as exc:  # a ValueError: somebody else answered, a proxy perhaps
+        raise Unavailable(f"{what}: the answer is none of storage's") from exc

@@ -1,13 +1,18 @@
 """What is written down of runs, on Table Storage."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
@@ -15,16 +20,16 @@ from shared import logs, telemetry
 from shared.adapters import ledger_rows as rows
 from shared.adapters.applied_state_rows import applied_state, state_entity
 from shared.adapters.batches import keys_of, remove, transactions
-from shared.adapters.run_rows import cut_short_entity, run_entity
+from shared.adapters.run_rows import run_entity, stopped_entity, unit_run
 from shared.adapters.tables import DEPLOYMENTS, RUNS, STATES, UNITS, Tables
-from shared.adapters.unit_rows import unit_key
+from shared.adapters.unit_rows import Entity, unit_key, unit_of
 from shared.core.applied_states import AppliedState
 from shared.core.model import Json
 from shared.core.moments import said
-from shared.core.records import SweepRecord
+from shared.core.records import SweepRecord, UnitRunRecord
 from shared.core.resource_ids import AccountId
 from shared.core.run_ids import until_the_end
-from shared.core.runs import Run
+from shared.core.runs import Run, RunStatus
 from shared.core.states import DeploymentState
 
 logger = logging.getLogger(__name__)
@@ -47,19 +52,38 @@ class TableLedger:
     async def record_run(self, run: Run) -> None:
         table = await self._tables.table(RUNS)
         with self._tables.translated(RUNS):
-            entity = run_entity("", run)
             for run_id in run.ids:
-                await table.upsert_entity({**entity, "PartitionKey": run_id}, UpdateMode.REPLACE)
+                await _write_unless_passed(table, run_entity(run_id, run))
 
-    async def record_cut_short(
-        self, run_id: str, unit: AccountId, words: str, *, at: datetime
-    ) -> None:
+    async def earlier(self, run: Run) -> Mapping[str, UnitRunRecord]:
         table = await self._tables.table(RUNS)
-        change = cut_short_entity(run_id, unit, words, at)
-        with self._tables.translated(RUNS), suppress(ResourceNotFoundError):
-            row = await table.get_entity(change["PartitionKey"], change["RowKey"])
-            if not row["finished"]:  # else it was stopped between its last word and its end
-                await table.update_entity(change, UpdateMode.MERGE)
+        found: dict[str, UnitRunRecord] = {}
+        with self._tables.translated(RUNS):
+            for run_id in run.ids:
+                with suppress(ResourceNotFoundError):
+                    found[run_id] = unit_run(await table.get_entity(run_id, unit_key(run.unit)))
+        return found
+
+    async def record_queued(self, run: Run) -> None:
+        table = await self._tables.table(RUNS)
+        with self._tables.translated(RUNS), suppress(ResourceExistsError):
+            for run_id in run.ids:
+                await table.create_entity(run_entity(run_id, run))
+
+    async def record_stopped(self, run: Run, *, was: Collection[RunStatus]) -> None:
+        table = await self._tables.table(RUNS)
+        with self._tables.translated(RUNS):
+            for run_id in run.ids:
+                whole = run_entity(run_id, run)
+                change, mode = stopped_entity(whole), UpdateMode.MERGE
+                try:
+                    before = await table.get_entity(run_id, whole["RowKey"])
+                    is_due = RunStatus(before["status"]) in was
+                except ResourceNotFoundError:  # whoever asked for it has not said so yet
+                    change, mode = whole, UpdateMode.REPLACE
+                    is_due = RunStatus.QUEUED in was
+                if is_due:
+                    await table.upsert_entity(change, mode)
 
     async def record_end(self, run: Run, *, was_blocked: str) -> None:
         table = await self._tables.table(DEPLOYMENTS)
@@ -96,6 +120,16 @@ class TableLedger:
         table = await self._tables.table(UNITS)
         with self._tables.translated(UNITS):
             await table.upsert_entity(rows.sweep_entity(sweep), UpdateMode.REPLACE)
+
+    async def untold(self) -> frozenset[AccountId]:
+        table = await self._tables.table(DEPLOYMENTS)
+        with self._tables.translated(DEPLOYMENTS):
+            found = table.query_entities(
+                "RowKey ge @first and RowKey lt @end",
+                parameters={"first": rows.EVENT_ROWS, "end": rows.EVENT_ROWS + rows.BEHIND},
+                select=_KEYS,
+            )
+            return frozenset([unit_of(it["PartitionKey"]) async for it in found])
 
     async def outcomes(self, unit: AccountId) -> tuple[Json, ...]:
         table = await self._tables.table(DEPLOYMENTS)
@@ -190,3 +224,18 @@ class TableLedger:
                 "PartitionKey eq @unit", parameters={"unit": unit_key(unit)}, select=_KEYS
             )
             await remove(table, (await keys_of(found))[_STATES:])
+
+
+async def _write_unless_passed(table: TableClient, entity: Entity) -> None:
+    """Write a run's row; not over what a later claim says of the run, whoever wakes up late."""
+    try:
+        before = await table.get_entity(entity["PartitionKey"], entity["RowKey"])
+    except ResourceNotFoundError:
+        await table.upsert_entity(entity, UpdateMode.REPLACE)
+        return
+    if int(before.get("epoch") or 0) <= entity["epoch"]:
+        etag, unchanged = before.metadata["etag"], MatchConditions.IfNotModified
+        with suppress(ResourceModifiedError):
+            await table.update_entity(
+                entity, UpdateMode.REPLACE, etag=etag, match_condition=unchanged
+            )

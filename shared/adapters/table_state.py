@@ -22,6 +22,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from shared.adapters import unit_rows as rows
 from shared.adapters.tables import UNITS, Tables
 from shared.core import single_flight
+from shared.core.marks import marked
 from shared.core.resource_ids import AccountId
 from shared.core.run_ids import run_id
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
@@ -45,7 +46,7 @@ class TableState:
 
     async def mark(self, unit: AccountId, cause: Cause) -> bool:
         def step(row: UnitRow, _now: datetime) -> UnitRow:
-            return single_flight.marked(row, cause)
+            return marked(row, cause)
 
         row = await self._swap(unit, step)
         return row is None or row.is_dirty

@@ -23,6 +23,10 @@ def unit_key(unit: AccountId) -> str:
     return f"{unit.subscription}|{unit.resource_group}|{unit.name}"
 
 
+def unit_of(key: str) -> AccountId:
+    return AccountId(*key.split("|"))
+
+
 def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
     if entity is None:
         return UnitRow()
@@ -48,6 +52,8 @@ def unit_row(entity: Mapping[str, Any] | None) -> UnitRow:
         causes=tuple(Noted(**it) for it in json.loads(entity.get("causes", "[]"))),
         order=_order(json.loads(entity.get("order") or "{}")),
         order_gen=int(entity.get("order_gen", 0)),
+        order_runs=tuple(json.loads(entity.get("order_runs", "[]"))),
+        called_off=tuple(json.loads(entity.get("called_off", "[]"))),
         hold=_hold(json.loads(entity.get("hold") or "null")),
         release_gen=int(entity.get("release_gen", 0)),
         blocked=entity.get("blocked", ""),
@@ -83,6 +89,8 @@ def unit_entity(unit: AccountId, row: UnitRow, *, nonce: str) -> Entity:
         "causes": json.dumps([asdict(it) for it in row.causes]),
         "order": json.dumps(asdict(row.order)),
         "order_gen": row.order_gen,
+        "order_runs": json.dumps(row.order_runs),
+        "called_off": json.dumps(row.called_off),
         "hold": json.dumps(_hold_json(row.hold)),
         "release_gen": row.release_gen,
         "blocked": row.blocked[:1000],

@@ -1,6 +1,6 @@
 """What stood after a run, so that a unit can go back to it and drift can be told from news."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,7 +29,8 @@ class AppliedState:
     Attributes:
         run: The run that applied it; a reimport that was tried again may have applied several.
         deployments: Names of those that were served.
-        retained: Paths that stood as they were, because nobody could tell what is right.
+        retained: Paths that stood as they were, because nobody could tell what is right; and those
+            where something of others was in the way. What stands there now, somebody put there.
     """
 
     run: str
@@ -62,27 +63,51 @@ def applied_state(
 
 
 def _stays(item: AppliedChange) -> bool:
-    """It stands, and not as we want it: nobody could tell what is right, or it was refused."""
+    """Not as we want it: nobody could tell what is right, or it was refused.
+
+    Nor what others hold: once that was moved away, ours serves its callers (onramp adopt), and a
+    way back that took ours off would leave them nothing.
+    """
     if item.status is ChangeStatus.KEPT:
         return item.change.desired is None
+    if item.status is ChangeStatus.BLOCKED:
+        return True
     return item.change.actual is not None and item.status in _REFUSED
 
 
-def rolled_back(wanted: "Desired", state: AppliedState, actual: Iterable[str]) -> "Desired":
+def rolled_back(
+    wanted: "Desired", state: AppliedState, actual: Iterable[str], *, is_gone: bool = False
+) -> "Desired":
     """As it was then, whatever ARM says now; taking off what came later is meant.
 
-    But for the right to call the account, and its key: nobody may have had to give it then.
+    But for the right to call the account, and its key: nobody may have had to give it then. And an
+    account that *is_gone* can't be given any: that would be tried for ever.
     """
-    kept = {path for path in actual if kind_of(path) in _FOR_GOOD}
+    stands = frozenset(actual)
+    kept = {path for path in stands if kind_of(path) in _FOR_GOOD}
+    right = ResourceKind.ROLE_ASSIGNMENT
     return replace(
         wanted,
-        resources=state.resources,
+        resources=tuple(
+            it for it in state.resources if not (is_gone and kind_of(it.path) is right)
+        ),
         retained=frozenset(state.retained) | kept,
         mode=Mode.SYNC,
         lost=frozenset(),
         probes={},
-        notes=(*wanted.notes, f"rolled back to what stood at {state.at:%Y-%m-%d %H:%M}Z"),
+        notes=(
+            *wanted.notes,
+            *_untold(state, stands),
+            f"rolled back to what stood at {state.at:%Y-%m-%d %H:%M}Z",
+        ),
     )
+
+
+def _untold(state: AppliedState, stands: frozenset[str]) -> Iterator[str]:
+    told = {it.path for it in state.resources}
+    for path in sorted(stands & frozenset(state.retained) - told):
+        if kind_of(path) is ResourceKind.API:
+            yield f"{path} stays as it stands: that state does not say what it was like"
 
 
 def as_rolled_back(verdicts: Sequence[Verdict], served: frozenset[str]) -> tuple[Verdict, ...]:

@@ -44,6 +44,22 @@ def drift(desired: Resource, actual: ActualResource) -> tuple[Drift, ...]:
     return tuple(sorted(fields, key=lambda item: item.field))
 
 
+def cut(one: str, other: str, room: int) -> tuple[str, str]:
+    """Both texts, those longer than *room* around the first place where they differ."""
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(0, same - room // 4)
+
+    def part(text: str) -> str:
+        if len(text) <= room:
+            return text
+        begin = min(start, len(text) - room)
+        end = begin + room
+        return f"{'... ' * (begin > 0)}{text[begin:end]}{' ...' * (end < len(text))}"
+
+    return part(one), part(other)
+
+
 def canonical_policy(text: str) -> object:
     """A policy document without what the service rewrites: indentation and line ends.
 

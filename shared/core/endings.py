@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.core import rejections
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.applied_states import applied_state
+from shared.core.modes import tagged_mode
 from shared.core.observed import Rules
 from shared.core.orders import NO_ORDER, Hold, Order
 from shared.core.outlook import Outlook
@@ -49,7 +50,7 @@ def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rule
         verdicts=result.verdicts,
         notes=(*outlook.wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),
         wait=max((item.wait for item in result.changes if item.wait), default=None),
-        mode=claim.mode if claim.order.rollback else outlook.wanted.mode.value,
+        mode=tagged_mode(outlook.account.tags) if outlook.account else claim.mode,
         seen=inventory_fingerprint(outlook.account, rules) if done else "",
         stands=what_stands(outlook.actual.resources, result.changes),
         rejections=rejections.after(result.changes, claim.rejections, outlook.refused, now),

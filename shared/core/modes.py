@@ -24,7 +24,7 @@ class Mode(Enum):
 
 def account_mode(tags: Mapping[str, str], default: Mode) -> tuple[Mode, tuple[str, ...]]:
     """The mode of an account, and what to say about it."""
-    found = {key.lower(): value for key, value in tags.items()}.get(MODE_TAG)
+    found = _tag(tags)
     if found is None:
         return default, ()
     try:
@@ -32,3 +32,12 @@ def account_mode(tags: Mapping[str, str], default: Mode) -> tuple[Mode, tuple[st
     except ValueError:
         known = ", ".join(mode.value for mode in Mode)
         return Mode.OBSERVE, (f"tag {MODE_TAG} is none of {known}: nothing is written",)
+
+
+def tagged_mode(tags: Mapping[str, str]) -> str:
+    """What is to be remembered for the day when the account is gone: the setting may change."""
+    return "" if _tag(tags) is None else account_mode(tags, Mode.OBSERVE)[0].value
+
+
+def _tag(tags: Mapping[str, str]) -> str | None:
+    return {key.lower(): value for key, value in tags.items()}.get(MODE_TAG)

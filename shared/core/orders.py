@@ -48,6 +48,11 @@ class Order:
         """Somebody looked at the plan, and said yes to it."""
         return bool(self.digest or self.approved)
 
+    @property
+    def word(self) -> str:
+        """What it is, for people."""
+        return "rollback" if self.rollback else "plan" if self.agreed else "force" * self.force
+
     def forces(self, path: str) -> bool:
         return self.force and (not self.still or path in self.still)
 

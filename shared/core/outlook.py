@@ -12,16 +12,18 @@ from difflib import unified_diff
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from shared.core.applied import AppliedChange
-from shared.core.diff import Drift
+from shared.core.applied import AppliedChange, ChangeStatus, foreseen
+from shared.core.applied_states import as_rolled_back
+from shared.core.diff import Drift, cut
 from shared.core.model import Account, Actual
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.plan import WRITES, Change
 from shared.core.records import ChangeRecord, DecisionRecord, DriftRecord, PlanRecord
 from shared.core.resource_ids import AccountId
-from shared.core.resource_kinds import POLICIES
+from shared.core.resource_kinds import POLICIES, ResourceKind
 from shared.core.runs import after_changes
+from shared.core.states import Verdict
 
 if TYPE_CHECKING:
     from shared.core.desired import Desired
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 _MOMENT = re.compile(r"\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT")
 _LONGEST_VALUE = 300
 _POLICY = "properties.value"
+# learn.microsoft.com/azure/role-based-access-control/built-in-roles/ai-machine-learning
+_ROLES = {
+    "a97b65f3-24c7-4388-baec-2e87135dc908": "Cognitive Services User",
+    "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd": "Cognitive Services OpenAI User",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,21 @@ class Outlook:
     @property
     def withheld(self) -> Mapping[str, AppliedChange]:
         return {**self.no_room, **self.refused}
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """As a run that may write would leave them, if nothing more is refused."""
+        found = after_changes(self.wanted.verdicts, foreseen(self.plan, self.untouched))
+        return as_rolled_back(found, self.served) if self.is_rolled_back else found
+
+    @property
+    def untouched(self) -> Mapping[str, AppliedChange]:
+        """What is not tried, as it will be recorded."""
+        planned = {
+            it.path: AppliedChange(it, ChangeStatus.PLANNED, "the account is only observed")
+            for it in self.writes
+        }
+        return {**self.withheld, **(planned if self.observes else {})}
 
     @property
     def writes(self) -> tuple[Change, ...]:
@@ -97,8 +119,6 @@ def write_names(plan: Sequence[Change]) -> tuple[str, ...]:
 
 def plan_record(outlook: Outlook) -> PlanRecord:
     """The plan for people: the changes in their order, and what becomes of the deployments."""
-    withheld = tuple(outlook.withheld.values())
-    verdicts = after_changes(outlook.wanted.verdicts, withheld)
     return PlanRecord(
         unit_id=unit_hash(outlook.unit),
         account=outlook.unit.arm_id,
@@ -110,7 +130,8 @@ def plan_record(outlook: Outlook) -> PlanRecord:
             change_record(change, outlook.withheld.get(change.path)) for change in outlook.plan
         ),
         deployments=tuple(
-            DecisionRecord(name=it.name, state=it.state.value, reason=it.reason) for it in verdicts
+            DecisionRecord(name=it.name, state=it.state.value, reason=it.reason)
+            for it in outlook.verdicts
         ),
         notes=outlook.wanted.notes,
     )
@@ -124,7 +145,7 @@ def change_record(
     return ChangeRecord(
         action=change.action.value,
         path=change.path,
-        reason=change.reason,
+        reason=_reason(change),
         status=became.status.value if became else "",
         detail=became.detail if became else "",
         drift=tuple(
@@ -136,13 +157,26 @@ def change_record(
     )
 
 
+def _reason(change: Change) -> str:
+    """With what an assignment is of: its path names the account and no role."""
+    found = change.desired or change.actual
+    if change.kind is not ResourceKind.ROLE_ASSIGNMENT or found is None:
+        return change.reason
+    definition = str((found.body.get("properties") or {}).get("roleDefinitionId") or "")
+    role = definition.rpartition("/")[2].lower()
+    return f"role {_ROLES.get(role, role)} for the gateway: {change.reason}"
+
+
 def _drift_record(item: Drift) -> DriftRecord:
-    return DriftRecord(field=item.field, desired=_short(item.desired), actual=_short(item.actual))
+    desired, actual = _text(item.desired), _text(item.actual)
+    if max(len(desired), len(actual)) <= _LONGEST_VALUE:
+        return DriftRecord(field=item.field, desired=item.desired, actual=item.actual)
+    desired, actual = cut(desired, actual, _LONGEST_VALUE)
+    return DriftRecord(field=item.field, desired=desired, actual=actual)
 
 
-def _short(value: Any) -> Any:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return value if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _policy_diff(change: Change) -> tuple[str, ...]:

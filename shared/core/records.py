@@ -93,7 +93,7 @@ class AcceptedAnswer(Record):
 class CauseRecord(Record):
     """Why a unit was looked at. Of an event only what names it: the rest is personal data."""
 
-    kind: str = Field(description="event, reimport, sweep, release, rollback or replay")
+    kind: str = Field(description="event, reimport, sweep, release, rollback, call-off or replay")
     event: str = ""
     event_id: str = ""
     deployment: str = ""
@@ -131,13 +131,6 @@ class RunAnswer(Record):
     writes: int = 0
     arm_calls: int = 0
     units: tuple[UnitRunRecord, ...]
-
-
-class RunsAnswer(Record):
-    """The newest first; of each unit without its changes."""
-
-    runs: tuple[RunAnswer, ...]
-    next: str = Field(default="", description="Send it as `after` for the page that follows")
 
 
 class SurfaceRecord(Record):
@@ -227,6 +220,7 @@ class UnitRecord(Record):
     status: str = Field(description="done, marked, running, waiting or held")
     mode: str = ""
     hold: HoldRecord | None = None
+    ordered: str = Field(default="", description="force, plan or rollback, until that is done")
     attempts: int = 0
     not_before: str = ""
     causes: tuple[CauseRecord, ...] = Field(default=(), description="What is still to be answered")

@@ -8,6 +8,7 @@ from enum import Enum
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.applied_states import AppliedState
 from shared.core.orders import NO_ORDER, Hold, Noted, Order
+from shared.core.records import UnitRunRecord
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
 from shared.core.states import DeploymentState, Verdict
@@ -29,6 +30,7 @@ class Run:
 
     Attributes:
         ids: The ids under which it can be looked up: every reimport it answers, or its own.
+        earlier: What is told of tries before this one, by id: a run that waits is tried again.
         verdicts: None when the run ended before the inventory was read.
     """
 
@@ -42,7 +44,7 @@ class Run:
     notes: tuple[str, ...] = ()
     error: str = ""
     wait: timedelta | None = None  # before it makes sense to try again
-    mode: str = ""
+    mode: str | None = None  # of the account's tag; None when it was not read
     stands: tuple[str, ...] | None = None  # what a later look must find in the gateway
     seen: str = ""  # fingerprint of the inventory, where the gateway agrees with it
     rejections: tuple[Rejection, ...] = ()
@@ -55,6 +57,8 @@ class Run:
     order: Order = NO_ORDER  # what is left of what was asked for
     hold: Hold | None = None
     applied_state: AppliedState | None = None  # where this run made a new one
+    earlier: Mapping[str, UnitRunRecord] = field(default_factory=dict)
+    epoch: int = 0  # of the claim: of those that do one run in turn, the last is right
 
     @property
     def is_stale(self) -> bool:

@@ -13,17 +13,12 @@ stopped writing. Marks don't prolong it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from shared.core.moments import said
 from shared.core.orders import NO_ORDER, Hold, Noted, Order
 from shared.core.rejections import Rejection
 from shared.core.resource_ids import AccountId
-
-_REMEMBERED_EVENTS = 20
-_WAITING_RUNS = 500
-_EXPECTED = 50
-_NOTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class UnitRow:
     go_ahead_gen: int = 0  # the last generation that allowed any number of removals
     woken: int = 0  # the epoch whose end somebody was told to wait for
     not_before: datetime | None = None  # the outside asked to be left alone until then
-    mode: str = ""  # of the account, when it was last seen
+    mode: str = ""  # of the account's tag, when it was last seen
     seen: str = ""  # fingerprint of the inventory that the gateway is known to agree with
     events: tuple[str, ...] = ()  # the last few event ids, to know a redelivery
     runs: tuple[str, ...] = ()  # reimports waiting for this unit
@@ -57,6 +52,8 @@ class UnitRow:
     causes: tuple[Noted, ...] = ()  # the last few that are not answered yet
     order: Order = NO_ORDER
     order_gen: int = 0  # the generation that brought it
+    order_runs: tuple[str, ...] = ()  # those of *runs* that wait for it
+    called_off: tuple[str, ...] = ()  # runs whose order was, and that were not told yet
     hold: Hold | None = None
     release_gen: int = 0  # the last generation that lifted a hold
     blocked: str = ""  # what was told of why nothing is done
@@ -84,6 +81,7 @@ class Cause:
         at: When that happened: events come in any order.
         kind: Where not told by *event_id* (an event) or *run_id* (a reimport).
         release: Lift the unit's hold.
+        calls_off: Forget what was ordered.
         trace: W3C traceparent of what takes it in.
     """
 
@@ -98,6 +96,7 @@ class Cause:
     event_type: str = ""
     order: Order = NO_ORDER
     release: bool = False
+    calls_off: bool = False
     trace: str = ""
 
     @property
@@ -127,6 +126,7 @@ class Claim:
         owner: The run that has the unit, by the id that is its own.
         attempts: How many claims in a row ended without being done.
         run_ids: The reimports waiting for this unit at that moment.
+        called_off: Runs that are to be told that what they waited for won't be done.
         cut_short: Who had the unit before and never gave it back.
     """
 
@@ -136,6 +136,7 @@ class Claim:
     epoch: int
     attempts: int = 0
     run_ids: tuple[str, ...] = ()
+    called_off: tuple[str, ...] = ()
     cut_short: str = ""
     full: bool = True
     go_ahead: bool = False
@@ -176,7 +177,7 @@ class Ending:
     done: bool
     decided: bool = False
     wait: timedelta | None = None
-    mode: str = ""
+    mode: str | None = None
     seen: str = ""
     stands: tuple[str, ...] | None = None
     rejections: tuple[Rejection, ...] = ()
@@ -184,67 +185,6 @@ class Ending:
     hold: Hold | None = None
     blocked: str = ""
     left: str = ""
-
-
-def marked(row: UnitRow, cause: Cause) -> UnitRow:
-    """Note that the unit may have changed.
-
-    A known event changes nothing. A unit that is dirty and free needs no higher generation, for
-    whoever claims it next reads everything anew; one that is owned always does.
-    """
-    if cause.event_id and cause.event_id in row.events:
-        return row
-    if row.is_dirty and not row.owner and not _adds(cause, row):
-        return row
-    gen = row.gen if row.is_dirty and not row.owner else row.gen + 1
-    order, order_gen = _ordered(row, cause, gen)
-    return replace(
-        row,
-        gen=gen,
-        full_gen=gen if cause.full else row.full_gen,
-        go_ahead_gen=gen if cause.go_ahead else row.go_ahead_gen,
-        events=_last(row.events, cause.event_id, _REMEMBERED_EVENTS),
-        runs=_last(row.runs, cause.run_id, _WAITING_RUNS),
-        expected=_expected(row.expected, cause),
-        causes=_last(row.causes, cause.noted, _NOTED),
-        order=order,
-        order_gen=order_gen,
-        hold=None if cause.lifts_hold else row.hold,
-        release_gen=gen if cause.lifts_hold else row.release_gen,
-    )
-
-
-def _ordered(row: UnitRow, cause: Cause, gen: int) -> tuple[Order, int]:
-    """A rollback is not undone in passing, and by a release it is."""
-    is_rollback = row.order_gen > row.done and bool(row.order.rollback)
-    if cause.lifts_hold:
-        return NO_ORDER, gen
-    if cause.order == NO_ORDER or (is_rollback and not cause.order.rollback):
-        return row.order, row.order_gen
-    return cause.order, gen
-
-
-def _adds(cause: Cause, row: UnitRow) -> bool:
-    """Whether a mark says more than that something happened; that is written down already."""
-    asks = cause.run_id or cause.full or cause.go_ahead or cause.deleted or cause.release
-    return bool(asks) or cause.order != NO_ORDER or _expected(row.expected, cause) != row.expected
-
-
-def _expected(known: tuple[Expected, ...], cause: Cause) -> tuple[Expected, ...]:
-    """A deletion takes back what was written before it, and never what was written after it."""
-    if cause.written:
-        same = [it for it in known if it.name == cause.written]
-        if any(not _is_before(it.at, cause.at) for it in same):
-            return known
-        others = tuple(it for it in known if it.name != cause.written)
-        return (*others, Expected(cause.written, cause.at))[-_EXPECTED:]
-    return tuple(it for it in known if it.name != cause.deleted or not _is_before(it.at, cause.at))
-
-
-def _is_before(first: datetime | None, second: datetime | None) -> bool:
-    """Strictly; what has no time was long ago."""
-    long_ago = datetime.min.replace(tzinfo=UTC)
-    return (first or long_ago) < (second or long_ago)
 
 
 def claimed(row: UnitRow, *, owner: str, now: datetime, lease: timedelta) -> UnitRow | None:
@@ -281,6 +221,7 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         epoch=after.epoch,
         attempts=before.attempts,
         run_ids=before.runs,
+        called_off=before.called_off,
         cut_short=before.owner,
         full=before.full_gen > before.done or not before.seen,
         go_ahead=before.go_ahead_gen > before.done,
@@ -314,17 +255,21 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         return None
     used = ending.decided and row.go_ahead_gen <= claim.gen
     is_later = row.order_gen > claim.gen  # somebody wants something else by now
+    order = row.order if is_later else ending.order
+    told = (*claim.called_off, *(claim.run_ids if ending.done else ()))
     free = replace(
         row,
         owner="",
         lease_start=None,
         not_before=now + ending.wait if ending.wait else None,
-        mode=ending.mode or row.mode,
+        mode=row.mode if ending.mode is None else ending.mode,
         seen=ending.seen,
         stands=row.stands if ending.stands is None else ending.stands,
         rejections=ending.rejections,
         go_ahead_gen=0 if used else row.go_ahead_gen,
-        order=row.order if is_later else ending.order,
+        order=order,
+        order_runs=() if order == NO_ORDER else row.order_runs,
+        called_off=tuple(run for run in row.called_off if run not in told),
         hold=None if row.release_gen > claim.gen else ending.hold,
         blocked=ending.blocked,
         left=ending.left,
@@ -339,7 +284,3 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         expected=tuple(it for it in row.expected if it not in claim.expected),
         causes=tuple(it for it in row.causes if it not in claim.causes),
     )
-
-
-def _last[T](items: tuple[T, ...], new: T, limit: int) -> tuple[T, ...]:
-    return (*(item for item in items if item != new), new)[-limit:] if new else items

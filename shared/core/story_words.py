@@ -22,6 +22,7 @@ _ASKED = {
     "reimport": "Somebody asked for a reimport.",
     "sweep": "The sweep looked at everything, as it does from time to time.",
     "release": "Somebody released the account.",
+    "call-off": "Somebody called off what was ordered.",
     "rollback": "Somebody took the account back to an earlier state.",
     "replay": "Somebody replayed what had been given up.",
 }
@@ -33,7 +34,7 @@ _DONE = {
 }
 _NOT_DONE = {
     ChangeStatus.REJECTED: "API Management or ARM refused",
-    ChangeStatus.BLOCKED: "Left alone, for it is not ours to change",
+    ChangeStatus.BLOCKED: "Left alone, for something of somebody else's is in the way",
     ChangeStatus.SKIPPED: "Not tried, for what it needs does not stand",
     ChangeStatus.POSTPONED: "Put off, to be tried again",
     ChangeStatus.STALE: "Not written, for somebody else wrote at that moment",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from shared.core.modes import Mode
 from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.records import HoldRecord, UnitRecord
@@ -10,14 +11,15 @@ from shared.core.single_flight import UnitRow
 from shared.core.stories import cause_record
 
 
-def unit_record(unit: AccountId, row: UnitRow, now: datetime) -> UnitRecord:
+def unit_record(unit: AccountId, row: UnitRow, now: datetime, default: Mode) -> UnitRecord:
     is_early = row.not_before is not None and now < row.not_before
     return UnitRecord(
         id=unit_hash(unit),
         account=unit.arm_id,
         status=_status(row, now),
-        mode=row.mode,
+        mode=row.mode or default.value,
         hold=_hold(row),
+        ordered=row.order.word,
         attempts=row.attempts,
         not_before=said(row.not_before) if row.not_before and is_early else "",
         causes=tuple(map(cause_record, row.causes)),

@@ -290,3 +290,41 @@ async def test_a_count_is_of_all_operations_whatever_fits_on_a_page() -> None:
 
         assert await bench.gateway.operations_in_use(until=FOREVER) >= 2
         assert set((await look(bench)).resources) == {MORE.path}
+
+
+async def paths_at(bench: Bench, *paths: str) -> list[str]:
+    return [it.path for it in await bench.gateway.apis_at(frozenset(paths), until=FOREVER)]
+
+
+@pytest.fixture
+async def theirs(clean: Bench) -> AsyncIterator[Bench]:
+    """An API of somebody with two revisions, the one that is not current with another path."""
+    api = {"displayName": "x", "path": "Fab/OpenAI", "protocols": ["https"]}
+    source = f"{clean.azure.gateway_id}/apis/theirs"
+    await clean.own("apis/theirs", {"properties": api})
+    revised = {**api, "path": "fab/later", "sourceApiId": source}
+    await clean.own("apis/theirs;rev=2", {"properties": revised})
+    clean.azure.arm.journal.clear()
+    yield clean
+    clean.azure.arm.faults.clear()
+    for name in ("theirs;rev=2", "theirs"):
+        await clean.remove(f"apis/{name}")
+
+
+async def test_who_has_a_path_costs_a_read_for_each_path_and_one_for_who_is_found(
+    theirs: Bench,
+) -> None:
+    assert await paths_at(theirs, "fab", "fab/openai", "fab/openai/v1") == ["apis/theirs"]
+
+    assert len(theirs.asked("GET")) == 3 + 1
+
+
+async def test_a_revision_that_is_not_current_holds_no_path(theirs: Bench) -> None:
+    assert await paths_at(theirs, "fab/later") == []
+
+
+async def test_who_moved_away_holds_no_path_though_a_list_still_says_so(theirs: Bench) -> None:
+    late = {"value": [{"name": "theirs", "properties": {"path": "fab/before"}}]}
+    theirs.fail({"method": "GET", "path": "/apis$"}, {"status": 200, "body": late})
+
+    assert await paths_at(theirs, "fab/before") == []

@@ -107,3 +107,12 @@ async def test_forgetting_what_is_forgotten_already_does_no_harm(
         await book.ledger.forget(unit, keys)
 
     assert await book.ledger.outcomes(unit) == ()
+
+
+async def test_it_is_known_whose_events_wait(book: Book, unit: AccountId) -> None:
+    await book.record(a_run(unit, verdicts=(APPLIED,)))
+    assert unit in await book.ledger.untold()
+
+    await book.told(unit)
+
+    assert unit not in await book.ledger.untold()

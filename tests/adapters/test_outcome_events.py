@@ -32,6 +32,9 @@ class Outbox:
     waiting: list[Json]
     forgets: Callable[[], None] = lambda: None
 
+    async def untold(self) -> frozenset[AccountId]:
+        return frozenset({UNIT}) if self.waiting else frozenset()
+
     async def outcomes(self, _unit: AccountId) -> tuple[Json, ...]:
         return tuple(self.waiting)
 
@@ -225,3 +228,15 @@ async def test_where_nothing_waits_nothing_is_sent(caplog: pytest.LogCaptureFixt
 
     assert topic.sent == []
     assert "outcome" not in caplog.text
+
+
+@pytest.mark.parametrize(("but", "sent"), [((), [["id-0"]]), ((UNIT,), [])])
+async def test_what_no_run_will_tell_is_told_by_itself(
+    but: tuple[AccountId, ...], sent: list[list[str]]
+) -> None:
+    async with a_topic(200) as topic:
+        outcomes = TopicOutcomes(Token(TOKEN), topic.url, an_outbox(1), source=SOURCE)
+        await outcomes.publish_rest(but)
+        await outcomes.close()
+
+    assert topic.sent == sent

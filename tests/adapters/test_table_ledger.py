@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -128,18 +129,61 @@ async def test_runs_are_listed_in_pages_the_newest_first_each_with_all_of_its_un
     assert {len(it.units) for it in (*first, *second)} == {7}
 
 
-@pytest.mark.parametrize(("ended", "status"), [(None, "waiting"), (NOW, "succeeded")])
-async def test_a_run_that_was_cut_short_is_told_as_that_unless_it_had_ended(
-    book: Book, unit: AccountId, ended: datetime | None, status: str
+STOPPED: dict[str, Any] = {"status": RunStatus.FAILED, "finished": NOW, "error": "stopped"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"status": RunStatus.RUNNING, "finished": None}, ("failed", "stopped", 1)),
+        ({"status": RunStatus.SUCCEEDED}, ("succeeded", "", 1)),
+    ],
+)
+async def test_a_run_that_was_stopped_is_told_as_that_unless_it_had_ended(
+    book: Book, unit: AccountId, before: dict[str, Any], after: tuple[str, str, int]
 ) -> None:
-    as_it_was = RunStatus.SUCCEEDED if ended else RunStatus.RUNNING
-    run = a_run(unit, finished=ended, status=as_it_was)
+    done = AppliedChange(Change(Action.UPDATE, "apis/a", "why"), ChangeStatus.APPLIED)
+    run = a_run(unit, changes=(done,), **before)
     await book.ledger.record_run(run)
 
-    await book.ledger.record_cut_short(run.ids[0], unit, "stopped", at=NOW)
-    await book.ledger.record_cut_short(uuid4().hex, unit, "nobody knew of it", at=NOW)
+    stopped = replace(run, changes=(), **STOPPED)
+    await book.ledger.record_stopped(stopped, was={RunStatus.RUNNING})
 
     found = await book.history.run(run.ids[0])
     assert found is not None
-    assert (found.status, bool(found.finished)) == (status, True)
-    assert found.units[0].error == ("" if ended else "stopped")
+    (part,) = found.units
+    assert (part.status, part.error, part.writes) == after
+    assert found.finished
+
+
+@pytest.mark.parametrize(
+    ("was", "first", "second"), [("running", None, "queued"), ("queued", "failed", "failed")]
+)
+async def test_a_run_that_nobody_has_told_of_yet_may_be_stopped(
+    book: Book, unit: AccountId, was: str, first: str | None, second: str
+) -> None:
+    """Whoever asks for a run tells of it only then; it may have been called off in between."""
+    run = a_run(unit, status=RunStatus.QUEUED, finished=None)
+
+    async def status() -> str | None:
+        found = await book.history.run(run.ids[0])
+        return found.status if found else None
+
+    await book.ledger.record_stopped(replace(run, **STOPPED), was={RunStatus(was)})
+    assert await status() == first
+    await book.ledger.record_queued(run)
+    assert await status() == second
+
+
+async def test_whoever_wakes_up_late_does_not_tell_over_the_run_that_went_on(
+    book: Book, unit: AccountId
+) -> None:
+    run = a_run(unit, epoch=2)
+    late = replace(run, epoch=1, status=RunStatus.RUNNING, finished=None)
+
+    for record in (late, run, late):
+        await book.ledger.record_run(record)
+
+    found = await book.history.run(run.ids[0])
+    assert found is not None
+    assert found.status == "succeeded"

@@ -3,9 +3,10 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from shared.core.records import RunAnswer, RunState
 from tests.board.browser import Seen, opened
 from tests.board.desk import Desk, a_desk
-from tests.board.making import healthy
+from tests.board.making import a_run, healthy
 from tests.board.worlds import WORLDS, World, busy, empty, hostile, troubled
 
 
@@ -158,6 +159,38 @@ async def test_a_story_that_cannot_be_had_says_why(page: Page, desk: Desk) -> No
     await page.get_by_role("button", name="Why: contoso/vectors").click()
 
     await expect(page.get_by_role("dialog")).to_contain_text("there is no such thing (404)")
+
+
+def over_many(*runs: RunAnswer) -> RunAnswer:
+    """One run of all their accounts."""
+    units = tuple(unit for run in runs for unit in run.units)
+    return runs[0].model_copy(update={"units": units})
+
+
+async def test_a_run_over_many_accounts_names_a_few_and_how_many_failed(
+    page: Page, desk: Desk
+) -> None:
+    bad = [a_run(f"bad-{it}", "reimport", minutes=1, error="no right") for it in range(3)]
+    good = [a_run(f"good-{it}", "reimport", minutes=1) for it in range(397)]
+    desk.world = World(healthy(), runs=(over_many(*good, *bad),))
+    await opened(page, desk)
+
+    row = page.get_by_role("table", name="Last runs").get_by_role("row").nth(1)
+    for words in ("bad-0, bad-1 and 398 more", "no right, and 2 other accounts have errors"):
+        await expect(row).to_contain_text(words)
+
+
+@pytest.mark.parametrize(("status", "failing"), [("succeeded", 0), ("running", 1)])
+async def test_what_failed_is_over_once_a_run_over_many_accounts_went_well(
+    page: Page, desk: Desk, status: RunState, failing: int
+) -> None:
+    before = a_run("zeta", "event", minutes=9, error="no right")
+    names = [*(f"acct-{it}" for it in range(30)), "zeta"]
+    later = over_many(*(a_run(it, "reimport", minutes=1, status=status) for it in names))
+    desk.world = World(healthy(), runs=(later, before))
+    await opened(page, desk)
+
+    await expect(page.get_by_role("heading", name="The last run failed")).to_have_count(failing)
 
 
 async def test_a_run_shows_its_changes_when_it_is_opened(page: Page, desk: Desk) -> None:

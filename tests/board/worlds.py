@@ -15,7 +15,6 @@ from shared.core.records import (
     HealthAnswer,
     HoldRecord,
     RunAnswer,
-    RunsAnswer,
     SpreadRecord,
     SweepRecord,
     UngovernedAnswer,
@@ -23,6 +22,7 @@ from shared.core.records import (
     UnitsAnswer,
     WhyAnswer,
 )
+from shared.core.run_summaries import RunsAnswer, run_summary
 from tests.board.happenings import bad_runs, story, story_of_novelty, usual_runs
 from tests.board.making import (
     a_change,
@@ -58,7 +58,7 @@ class World:
         )
 
     def runs_answer(self) -> RunsAnswer:
-        return RunsAnswer(runs=tuple(_without_changes(run) for run in self.runs))
+        return RunsAnswer(runs=tuple(map(run_summary, self.runs)))
 
     def units_answer(self) -> UnitsAnswer:
         return UnitsAnswer(units=self.units)
@@ -291,11 +291,6 @@ def with_verified(world: World, name: str) -> World:
 
 
 WORLDS = {"empty": empty, "busy": busy, "troubled": troubled}
-
-
-def _without_changes(run: RunAnswer) -> RunAnswer:
-    units = tuple(it.model_copy(update={"changes": ()}) for it in run.units)
-    return run.model_copy(update={"units": units})
 
 
 def _verified_when_it_took(it: DeploymentRecord) -> DeploymentRecord:

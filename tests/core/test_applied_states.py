@@ -20,6 +20,7 @@ from shared.core.modes import Mode
 from shared.core.naming import role_assignment_path, unit_hash
 from shared.core.plan import Action, Change, make_plan
 from shared.core.states import DeploymentState, Verdict
+from shared.core.taken_paths import without_taken
 from tests.builders import (
     API,
     BACKEND,
@@ -198,3 +199,26 @@ def test_two_states_of_one_run_have_names_of_their_own() -> None:
 
     assert len(first.id) == len(later.id) == 32
     assert later.id < first.id
+
+
+def test_what_took_the_place_of_something_in_the_way_stays_when_somebody_goes_back() -> None:
+    """The other API was moved away (onramp adopt): without ours its callers have nothing."""
+    theirs = ActualResource("apis/theirs", {"properties": {"path": "contoso/openai"}}, "")
+    was = without_taken(plan(DESIRED, {}), [theirs], owner="default", unit=unit_hash(UNIT))
+    blocked = {it.path for it in was if it.action is Action.BLOCKED}
+    assert API in blocked
+
+    changes = tuple(
+        replace(it, status=ChangeStatus.BLOCKED) if it.change.path in blocked else it
+        for it in became(was, APPLIED)
+    )
+    state = applied_state("r1", NOW, changes, ())
+
+    assert state is not None
+    wanted = rolled_back(DESIRED, state, STANDING)
+    assert {it.path: it.action for it in plan(wanted, STANDING)} == dict.fromkeys(
+        STANDING, Action.KEEP
+    )
+    assert wanted.notes[-2].startswith(f"{API} stays as it stands")
+    assert wanted.notes[-1].startswith("rolled back to")
+    assert not any("stays" in it for it in rolled_back(DESIRED, state, ()).notes)

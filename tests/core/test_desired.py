@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 
 from shared.core.desired import desired
 from shared.core.model import Deployment, Json, Model
-from shared.core.modes import Mode
+from shared.core.modes import Mode, tagged_mode
 from shared.core.observed import Observed
 from shared.core.openapi import imported_operations
 from shared.core.ownership import marked_unit, read_mark
@@ -284,3 +284,4 @@ def test_a_tag_chooses_the_mode_of_its_account(
     assert found.mode is mode
     assert any("onramp:mode" in note for note in found.notes) is says
     assert not any("@(drop)" in note for note in found.notes)
+    assert tagged_mode(tags) == (mode.value if tags else ""), "a setting is not the account's"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.core.diff import drift
+from shared.core.diff import cut, drift
 from shared.core.model import ActualResource, Resource
 
 API, BACKEND = "apis/a", "backends/b"
@@ -116,3 +116,20 @@ def test_the_operations_of_an_api_are_compared_although_its_document_is_not_echo
     (item,) = drift(wanted, found)
 
     assert (item.field, item.desired, item.actual) == ("operations", (chat, embeddings), (chat,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        ("short", "shorter", ("short", "shorter")),
+        ("a" * 30, "b" * 30, ("a" * 20 + " ...", "b" * 20 + " ...")),
+        ("a" * 30 + "x", "a" * 30 + "y", ("... " + "a" * 19 + "x", "... " + "a" * 19 + "y")),
+        ("a" * 30 + "x" * 30, "a" * 30, ("... " + "a" * 5 + "x" * 15 + " ...", "... " + "a" * 20)),
+        ("a" * 30, "a" * 30, ("... " + "a" * 20, "... " + "a" * 20)),
+        ("a" * 30, "", ("a" * 20 + " ...", "")),
+    ],
+)
+def test_long_texts_are_cut_around_their_first_difference(
+    one: str, other: str, shown: tuple[str, str]
+) -> None:
+    assert cut(one, other, 20) == shown

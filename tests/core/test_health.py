@@ -1,18 +1,22 @@
 """What monitors are told."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared.core.health import Signs, health, last_error
-from shared.core.records import ErrorRecord, RunAnswer, SweepRecord, UnitRunRecord
+from shared.core.health import Signs, health
+from shared.core.records import SweepRecord
 from tests.builders import NOW
 
 
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
 def swept(minutes: float, *problems: str) -> SweepRecord:
-    at = (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+    at = ago(minutes).isoformat().replace("+00:00", "Z")
     return SweepRecord(at=at, units=3, problems=problems)
 
 
@@ -33,6 +37,9 @@ GOOD = Signs(
     [
         ({}, "healthy", ""),
         ({"last_sweep": None}, "degraded", "no sweep has run yet"),
+        ({"last_sweep": None, "up_since": ago(60)}, "degraded", "no sweep has run yet"),
+        ({"last_sweep": None, "up_since": ago(61)}, "unhealthy", "no sweep has run yet, in 61"),
+        ({"up_since": ago(9000)}, "healthy", ""),
         ({"last_sweep": swept(30)}, "healthy", ""),
         ({"last_sweep": swept(31)}, "degraded", "the sweep is late: 31 minutes"),
         ({"last_sweep": swept(60)}, "degraded", "the sweep is late: 60 minutes"),
@@ -67,26 +74,3 @@ def test_the_age_of_the_sweep_is_said_in_seconds() -> None:
 
     assert sweep is not None
     assert (sweep.age_seconds, sweep.units) == (300.0, 3)
-
-
-def test_the_last_error_is_the_newest_run_s() -> None:
-    runs = [a_run("c", ""), a_run("b", "", "it broke"), a_run("a", "older")]
-
-    assert last_error(runs) == ErrorRecord(
-        at="2026-11-23T12:00:00Z", run="b", account="/x/1", message="it broke"
-    )
-    assert last_error(runs[:1]) is None
-
-
-def a_run(id_: str, *errors: str) -> RunAnswer:
-    units = tuple(
-        UnitRunRecord(
-            unit_id=str(number),
-            account=f"/x/{number}",
-            status="failed" if error else "succeeded",
-            started="2026-11-23T12:00:00Z",
-            error=error,
-        )
-        for number, error in enumerate(errors)
-    )
-    return RunAnswer(id=id_, status="failed", started="2026-11-23T12:00:00Z", units=units)

@@ -8,6 +8,7 @@ import pytest
 
 from shared.core.applied import AppliedChange, ChangeStatus
 from shared.core.desired import Desired
+from shared.core.diff import Drift
 from shared.core.model import Actual, ActualResource
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
@@ -17,6 +18,7 @@ from shared.core.resource_ids import AccountId
 from tests.builders import (
     API,
     BACKEND,
+    FACTS,
     SERVICE,
     UNIT,
     a_deployment,
@@ -185,3 +187,66 @@ def test_a_policy_that_is_kept_has_no_lines() -> None:
     change = next(it for it in outlook(actual=STANDING).plan if it.path == POLICY)
 
     assert change_record(change).policy_diff == ()
+
+
+def blocked_by_id() -> dict[str, ActualResource]:
+    """Somebody's own API has the very id that ours would have."""
+    return {API: replace(STANDING[API], body={"properties": {"description": "mine"}})}
+
+
+def rejected(path: str) -> dict[str, AppliedChange]:
+    change = next(it for it in outlook().plan if it.path == path)
+    return {path: AppliedChange(change, ChangeStatus.REJECTED, "no room for it")}
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "words"),
+    [
+        (outlook(), "applied", "onboarded"),
+        (outlook(actual=STANDING), "applied", "onboarded"),
+        (outlook(actual=STANDING, observes=True), "applied", "onboarded"),
+        (outlook(observes=True), "seen", f"planned: {API}: the account is only observed"),
+        (outlook(actual=blocked_by_id()), "quarantined", f"blocked: {API}: exists without our"),
+        (outlook(refused=rejected(BACKEND)), "quarantined", f"skipped: {POLICY}: needs {BACKEND}"),
+        (outlook(is_rolled_back=True), "excluded", "not served: the account is rolled back"),
+        (
+            outlook(is_rolled_back=True, served=frozenset({"gpt-4o"})),
+            "applied",
+            "served as it was: the account is rolled back",
+        ),
+    ],
+    ids=["new", "kept", "kept-observed", "observed", "blocked", "needs-refused", "off", "back"],
+)
+def test_what_becomes_of_a_deployment_is_what_a_run_would_make_of_it(
+    found: Outlook, state: str, words: str
+) -> None:
+    (deployment,) = plan_record(found).deployments
+
+    assert deployment.state == state
+    assert deployment.reason.startswith(words)
+
+
+def test_long_values_are_shown_where_they_differ() -> None:
+    wanted, (change,) = (
+        "x" * 400,
+        [it for it in outlook(actual=STANDING).plan if it.path == BACKEND],
+    )
+    drift = Drift("properties.title", f"{wanted} ours", f"{wanted} theirs")
+
+    (shown,) = change_record(replace(change, drift=(drift,))).drift
+
+    assert shown.desired.endswith("x ours")
+    assert shown.actual.endswith("x theirs")
+    assert shown.desired.startswith("... x")
+    assert len(shown.desired) < 310
+
+
+def test_a_role_assignment_says_which_role_it_is_of() -> None:
+    wanted = desired_of(ACCOUNT, facts=replace(FACTS, roles=()))
+
+    (change,) = [it for it in outlook(wanted).plan if "roleAssignments" in it.path]
+
+    assert (
+        change_record(change).reason
+        == "role Cognitive Services User for the gateway: does not exist"
+    )

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.core.marks import marked
 from shared.core.orders import NO_ORDER, Hold, Order
 from shared.core.single_flight import (
     Cause,
@@ -12,9 +13,9 @@ from shared.core.single_flight import (
     claim_of,
     claimed,
     finished,
-    marked,
     noted,
 )
+from shared.errors import OrderPending, TooManyRuns
 from tests.builders import UNIT
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -260,14 +261,84 @@ def test_an_order_that_came_during_a_run_is_not_over_with_it() -> None:
     assert take(done)[1].order == ORDER
 
 
-def test_a_rollback_that_waits_is_not_undone_in_passing_but_by_a_release() -> None:
-    waits = marked(CLEAN, Cause(kind="rollback", order=Order(rollback="s")))
+FORCE, BACK = Order(force=True), Order(rollback="s")
+RELEASE = Cause(run_id="2", kind="release", release=True)
+CALL_OFF = Cause(run_id="2", calls_off=True)
 
-    forced = marked(waits, Cause(run_id="r", full=True, order=Order(force=True)))
-    released = marked(waits, Cause(run_id="r", kind="release", release=True))
 
-    assert take(forced)[1].order == Order(rollback="s")
-    assert take(released)[1].order == NO_ORDER
+@pytest.mark.parametrize("pending", [ORDER, FORCE, BACK])
+@pytest.mark.parametrize("new", [Order(digest="other"), FORCE, ORDER])
+def test_a_second_order_is_refused(pending: Order, new: Order) -> None:
+    row = marked(CLEAN, Cause(run_id="1", order=pending))
+
+    if new == pending:
+        assert marked(row, Cause(run_id="2", order=new)).order_runs == ("1", "2")
+        return
+    with pytest.raises(OrderPending):
+        marked(row, Cause(run_id="2", order=new))
+
+
+@pytest.mark.parametrize(
+    ("pending", "change", "left"),
+    [
+        (FORCE, Cause(run_id="2", order=BACK), BACK),
+        (BACK, Cause(run_id="2", order=Order(rollback="o")), Order(rollback="o")),
+        (FORCE, CALL_OFF, NO_ORDER),
+        (BACK, CALL_OFF, NO_ORDER),
+        (BACK, RELEASE, NO_ORDER),
+    ],
+)
+def test_whoever_ordered_is_told_that_it_was_called_off(
+    pending: Order, change: Cause, left: Order
+) -> None:
+    row = marked(marked(CLEAN, Cause(run_id="0")), Cause(run_id="1", order=pending))
+
+    row = marked(row, change)
+
+    assert (row.order, row.called_off) == (left, ("1",))
+    assert row.runs == ("0", "2"), "they wait for the next run, whatever it was ordered to do"
+    taken, claim = take(row)
+    assert claim.called_off == ("1",)
+    done = finished(taken, claim, Ending(done=False), NOW)
+    assert done is not None
+    assert done.called_off == ()
+
+
+def test_a_release_leaves_what_was_ordered_besides() -> None:
+    row = replace(marked(CLEAN, Cause(run_id="1", order=FORCE)), hold=HOLD)
+
+    row = marked(row, RELEASE)
+
+    assert (row.order, row.hold, row.called_off) == (FORCE, None, ())
+
+
+def test_to_call_off_touches_neither_a_hold_nor_the_brake() -> None:
+    row = replace(marked(CLEAN, Cause(run_id="1", order=FORCE)), hold=HOLD)
+
+    row = marked(row, CALL_OFF)
+
+    assert (row.hold, row.go_ahead_gen, row.release_gen) == (HOLD, 0, 0)
+
+
+def test_an_order_that_was_done_when_it_was_called_off_was_done() -> None:
+    taken, claim = take(marked(CLEAN, Cause(run_id="1", order=FORCE)))
+    late = marked(taken, CALL_OFF)
+    assert late.called_off == ("1",)
+
+    done = finished(late, claim, Ending(done=True), NOW)
+
+    assert done is not None
+    assert (done.called_off, done.runs) == ((), ("2",))
+
+
+def test_no_run_that_waits_is_forgotten() -> None:
+    row = CLEAN
+    for number in range(500):
+        row = marked(row, Cause(run_id=f"{number:032}"))
+
+    with pytest.raises(TooManyRuns, match="500"):
+        marked(row, Cause(run_id="one more"))
+    assert marked(row, Cause(event_id="e")).is_dirty, "an event asks for no run of its own"
 
 
 def test_a_release_during_a_rollback_is_not_undone_by_its_end() -> None:
@@ -326,7 +397,13 @@ def test_a_release_during_a_run_is_not_undone_by_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "cause", [Cause(order=ORDER), Cause(kind="release", release=True), Cause(run_id="r")]
+    "cause",
+    [
+        Cause(order=ORDER),
+        Cause(kind="release", release=True),
+        Cause(run_id="r"),
+        Cause(calls_off=True),
+    ],
 )
 def test_what_somebody_asks_for_is_never_lost_in_a_mark_that_is_there(cause: Cause) -> None:
     once = marked(CLEAN, Cause(event_id="e"))
@@ -342,3 +419,15 @@ def test_what_was_told_of_being_blocked_is_forgotten_when_the_way_is_free() -> N
 
     assert after is not None
     assert after.blocked == ""
+
+
+@pytest.mark.parametrize(("read", "left"), [(None, "observe"), ("", ""), ("sync", "sync")])
+def test_the_mode_of_a_tag_is_remembered_until_there_is_another_or_none(
+    read: str | None, left: str
+) -> None:
+    taken, claim = take(replace(DIRTY, mode="observe"))
+
+    after = finished(taken, claim, Ending(done=True, mode=read), NOW)
+
+    assert after is not None
+    assert after.mode == left

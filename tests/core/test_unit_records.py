@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from shared.core.marks import marked
+from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.orders import Hold
 from shared.core.rejections import Rejection
-from shared.core.single_flight import Cause, UnitRow, marked
+from shared.core.single_flight import Cause, UnitRow
 from shared.core.unit_records import unit_record
 from tests.builders import NOW, UNIT
 
@@ -32,7 +34,7 @@ DIRTY = {"gen": 2, "done": 1}
     ],
 )
 def test_the_status_says_what_happens_to_the_unit(row: dict[str, Any], status: str) -> None:
-    assert unit_record(UNIT, UnitRow(**row), NOW).status == status
+    assert unit_record(UNIT, UnitRow(**row), NOW, Mode.SYNC).status == status
 
 
 def test_a_record_says_what_holds_the_unit_and_what_was_refused() -> None:
@@ -42,7 +44,7 @@ def test_a_record_says_what_holds_the_unit_and_what_was_refused() -> None:
         rejections=(Rejection("apis/x", "f", 1, NOW, "no such SKU"),),
     )
 
-    found = unit_record(UNIT, row, NOW)
+    found = unit_record(UNIT, row, NOW, Mode.SYNC)
 
     assert (found.id, found.account, found.mode) == (unit_hash(UNIT), UNIT.arm_id, "sync")
     assert found.refused == ("apis/x: no such SKU",)
@@ -55,12 +57,12 @@ def test_a_record_says_what_holds_the_unit_and_what_was_refused() -> None:
 def test_when_it_is_tried_again_is_said_until_then(minutes: int, said: str) -> None:
     row = UnitRow(gen=2, done=1, not_before=NOW + timedelta(minutes=minutes))
 
-    assert unit_record(UNIT, row, NOW).not_before == said
+    assert unit_record(UNIT, row, NOW, Mode.SYNC).not_before == said
 
 
 def test_of_a_cause_only_what_names_it_is_said() -> None:
     row = marked(UnitRow(), Cause(event_id="e1", written="gpt-4o", event_type="Written", at=NOW))
 
-    (cause,) = unit_record(UNIT, row, NOW).causes
+    (cause,) = unit_record(UNIT, row, NOW, Mode.SYNC).causes
 
     assert (cause.kind, cause.event_id, cause.deployment) == ("event", "e1", "gpt-4o")

@@ -13,17 +13,20 @@ from shared.adapters.tables import RUNS
 from shared.core.naming import unit_hash
 from shared.core.orders import Order
 from shared.core.resource_ids import AccountId
-from shared.core.single_flight import Cause
+from shared.core.single_flight import Cause, Claim, Ending
 from tests.stage import GROUP, ROOT, Stage
 
 NOWHERE = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/rg"
 ACCOUNTS = "providers/Microsoft.CognitiveServices/accounts"
+NO_ACCOUNT = f"{GROUP}/{ACCOUNTS}/nobody-s"
 A_DEPLOYMENT = f"{NOWHERE}/{ACCOUNTS}/abc/deployments/x"
 LIST_OF_ACCOUNTS = {"method": "GET", "path": f"^/subscriptions/[^/]+/{ACCOUNTS}$"}
 EVERYTHING = {"all": True, "dryRun": True}
-FORCED = {"account": "{unit}", "force": True}
-NOBODY = "0" * 12
 NO_RUN = "0" * 32
+FORCED = {"account": "{unit}", "force": True}
+A_ROLLBACK = (Cause(run_id=NO_RUN, order=Order(rollback=NO_RUN)),)
+MANY_RUNS = tuple(Cause(run_id=f"{number:032}") for number in range(500))
+NOBODY = "0" * 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Ask:
     Attributes:
         arm: How the list of accounts is answered meanwhile.
         no_table: A table that somebody deletes before.
-        ordered: Whether somebody else's order for the account waits.
+        waits: What was asked for the account before, and nobody has begun.
     """
 
     status: int
@@ -44,7 +47,7 @@ class Ask:
     words: str = ""
     arm: Any = None
     no_table: str = ""
-    ordered: bool = False
+    waits: tuple[Cause, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.code}-{self.method}-{self.path}"
@@ -65,6 +68,7 @@ TABLE = (
     Ask(400, "InvalidQuery", "GET", "/dead-letters?after=0", words="after:"),
     Ask(400, "InvalidId", "POST", "/reimport", {"account": "/x"}, "not the id of"),
     Ask(404, "NotWatched", "POST", "/reimport", {"deployment": A_DEPLOYMENT}, "not watched"),
+    Ask(404, "AccountNotFound", "POST", "/reimport", {"account": NO_ACCOUNT}),
     Ask(404, "NoAccounts", "POST", "/reimport", EVERYTHING, arm={"list": "empty"}),
     Ask(404, "RunNotFound", "GET", f"/runs/{NO_RUN}"),
     Ask(404, "DeploymentNotFound", "GET", f"/deployments/{NOBODY}-x/why"),
@@ -75,8 +79,11 @@ TABLE = (
     Ask(404, "LetterNotFound", "DELETE", f"/dead-letters/{NOBODY}"),
     Ask(404, "LetterNotFound", "POST", f"/dead-letters/{NOBODY}/replay"),
     Ask(409, "PlanChanged", "POST", "/reimport", {"account": "{unit}", "digest": "0" * 16}),
-    Ask(409, "OrderPending", "POST", "/reimport", FORCED, ordered=True),
+    Ask(409, "OrderPending", "POST", "/reimport", FORCED, waits=A_ROLLBACK),
+    Ask(409, "TooManyRuns", "POST", "/reimport", {"account": "{unit}"}, waits=MANY_RUNS),
     Ask(409, "NotHeld", "POST", "/units/{unit}/release"),
+    Ask(409, "NothingOrdered", "DELETE", "/units/{unit}/order"),
+    Ask(404, "UnitNotFound", "DELETE", f"/units/{NOBODY}/order"),
     Ask(409, "NotReplayable", "POST", "/dead-letters/replay"),
     Ask(409, "Refused", "POST", "/reimport", EVERYTHING, "BadRequest", {"status": 400}),
     Ask(409, "Refused", "GET", "/ungoverned?fresh=true", None, "BadRequest", {"status": 400}),
@@ -127,16 +134,13 @@ async def test_every_error_says_what_it_is_and_what_to_do(
         await asked(faulty, ask, known)
         await faulty.tables.delete_table(ask.no_table)
 
-    if ask.ordered:  # nothing is sent to the queue, so nobody begins
-        waits = Cause(run_id=NO_RUN, full=True, order=Order(rollback=NO_RUN))
-        await faulty.state.mark(AccountId.parse(known), waits)
+    unit = AccountId.parse(known)
+    for cause in ask.waits:  # nothing is sent to the queue, so nobody begins
+        await faulty.state.mark(unit, cause)
 
     status, found = await asked(faulty, ask, known)
-    if ask.ordered:
-        path = f"/api/units/{unit_hash(AccountId.parse(known))}/release"
-        async with faulty.app.post(path, json={}) as response:
-            assert response.status == 202, "a release calls it off"
-        await faulty.quiet()
+    if isinstance(claim := await faulty.state.claim(unit), Claim):
+        await faulty.state.finish(claim, Ending(done=True))
 
     assert (status, found["error"]["code"]) == (ask.status, ask.code), found
     assert found.keys() == {"error"}

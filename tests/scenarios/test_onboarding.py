@@ -215,7 +215,7 @@ async def test_a_foreign_api_on_our_path_is_reported_and_left_alone(stage: Stage
     assert await stage.arm.get(theirs, version=GATEWAY_VERSION) == before
     found = await stage.deployment(account, "gpt-4o")
     assert found["state"] == "quarantined"
-    assert "same Path" in found["reason"]
+    assert f"path {name}/openai is taken by API theirs-{name} " in found["reason"]
     assert (await stage.served(account))["openai/v1"].deployments == {"gpt-4o": 10_000}
 
 

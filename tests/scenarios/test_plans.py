@@ -237,7 +237,7 @@ async def test_runs_come_page_by_page_without_loss_or_doubling(stage: Stage) -> 
     in_pages, after = list[str](), dict[str, str]()
     while True:
         page = await get(stage, "runs", limit="2", **after)
-        assert all(unit["changes"] == [] for run in page["runs"] for unit in run["units"])
+        assert all("changes" not in unit for run in page["runs"] for unit in run["units"])
         in_pages += [it["id"] for it in page["runs"]]
         if not page["next"] or len(in_pages) >= len(everything):
             break

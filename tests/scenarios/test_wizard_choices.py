@@ -205,4 +205,4 @@ async def test_two_accounts_on_one_path_are_a_collision_that_the_second_is_told_
     assert (await equipped.deployment(first, "gpt-4o"))["state"] == "verified"
     told = await equipped.deployment(second, "gpt-4o")
     assert told["state"] == "quarantined"
-    assert "same Path" in told["reason"]
+    assert "of another account: give one of them another path" in told["reason"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 
+from tests.simulation.desk import open_desks
 from tests.simulation.simulation import Outcome, Simulation
 
 
@@ -55,8 +56,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(seed: int) -> Outcome:
-    logging.getLogger("shared").setLevel(logging.CRITICAL)  # the trace says it better
-    return Simulation(seed).run()
+    for name in ("shared", "handlers"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the trace says it better
+    with open_desks():
+        return Simulation(seed).run()
 
 
 def _outcomes(seeds: range, processes: int) -> Iterator[Outcome]:

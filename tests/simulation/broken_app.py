@@ -114,7 +114,7 @@ class _AnswersFirst:
         await self._inner.all(units, cause)
 
 
-class _Inventory:
+class AnyInventory:
     """Hands everything on; the variants change one call."""
 
     def __init__(self, inner: Inventory) -> None:
@@ -129,7 +129,7 @@ class _Inventory:
         return await self.inner.accounts()
 
 
-class _Gateway:
+class AnyGateway:
     """Hands everything on; the variants change one call."""
 
     def __init__(self, inner: Gateway) -> None:
@@ -149,18 +149,21 @@ class _Gateway:
     async def operations_in_use(self, *, until: float) -> int:
         return await self.inner.operations_in_use(until=until)
 
+    async def apis_at(self, paths: frozenset[str], *, until: float) -> tuple[ActualResource, ...]:
+        return await self.inner.apis_at(paths, until=until)
 
-class _NoAccounts(_Inventory):
+
+class _NoAccounts(AnyInventory):
     async def accounts(self) -> tuple[AccountId, ...]:
         return ()
 
 
-class _Nobody(_Gateway):
+class _Nobody(AnyGateway):
     async def owned_units(self, owner: str) -> tuple[AccountId, ...]:  # noqa: ARG002
         return ()
 
 
-class _Trusting(_Inventory):
+class _Trusting(AnyInventory):
     async def read(
         self, unit: AccountId, *, confirm: frozenset[str], until: float
     ) -> Account | None:
@@ -168,7 +171,7 @@ class _Trusting(_Inventory):
         return await self.inner.read(unit, confirm=frozenset(), until=until)
 
 
-class _Blind(_Inventory):
+class _Blind(AnyInventory):
     async def read(
         self, unit: AccountId, *, confirm: frozenset[str], until: float
     ) -> Account | None:
@@ -178,7 +181,7 @@ class _Blind(_Inventory):
             return None
 
 
-class _Surprised(_Inventory):
+class _Surprised(AnyInventory):
     async def read(
         self, unit: AccountId, *, confirm: frozenset[str], until: float
     ) -> Account | None:
@@ -188,7 +191,7 @@ class _Surprised(_Inventory):
         return account
 
 
-class _Adopting(_Gateway):
+class _Adopting(AnyGateway):
     async def actual(
         self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
     ) -> Actual:
@@ -204,7 +207,7 @@ class _Adopting(_Gateway):
         return replace(actual, resources=found)
 
 
-class _Global(_Gateway):
+class _Global(AnyGateway):
     def __init__(self, inner: Gateway, arm: Arm) -> None:
         super().__init__(inner)
         self._arm = arm
@@ -218,7 +221,7 @@ class _Global(_Gateway):
             await self._arm.put(path, body, api_version=API_VERSION, if_match="*", until=until)
 
 
-class _Patient(_Gateway):
+class _Patient(AnyGateway):
     def __init__(self, inner: Gateway, clock: Clock) -> None:
         super().__init__(inner)
         self._clock = clock
@@ -232,7 +235,7 @@ class _Patient(_Gateway):
             await self.inner.apply(change, until=float("inf"))
 
 
-class _Forgetful(_Gateway):
+class _Forgetful(AnyGateway):
     async def actual(
         self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
     ) -> Actual:
@@ -246,7 +249,7 @@ class _Forgetful(_Gateway):
         return replace(actual, resources=found)
 
 
-class _Untidy(_Gateway):
+class _Untidy(AnyGateway):
     async def apply(self, change: Change, *, until: float) -> None:
         if (change.action, change.kind) != (Action.DELETE, ResourceKind.BACKEND):
             await self.inner.apply(change, until=until)

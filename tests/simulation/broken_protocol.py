@@ -16,6 +16,7 @@ from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Cause, Claim, Ending, UnitRow
 from shared.errors import StaleRead
 from shared.ports import Gateway, Inventory
+from tests.simulation.broken_app import AnyGateway
 from tests.simulation.runs import RUN
 from tests.simulation.worker import Parts
 
@@ -109,48 +110,23 @@ class _Owning(_Looking):
         return (await self.look(unit)).owner == self._owner.get(unit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unfenced:
+class _Unfenced(AnyGateway):
     """No If-Match on any write."""
-
-    inner: Gateway
-
-    async def actual(
-        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
-    ) -> Actual:
-        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def apply(self, change: Change, *, until: float) -> None:
         await self.inner.apply(replace(change, actual=None), until=until)
 
-    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
-        return await self.inner.owned_units(owner)
 
-    async def operations_in_use(self, *, until: float) -> int:
-        return await self.inner.operations_in_use(until=until)
-
-
-@dataclass(frozen=True, slots=True)
-class _LooksFirst:
-    inner: Gateway
-    state: _Owning
-
-    async def actual(
-        self, unit: AccountId, wants: Wants, *, until: float, known: frozenset[str] = frozenset()
-    ) -> Actual:
-        return await self.inner.actual(unit, wants, known=known, until=until)
+class _LooksFirst(AnyGateway):
+    def __init__(self, inner: Gateway, state: _Owning) -> None:
+        super().__init__(inner)
+        self._state = state
 
     async def apply(self, change: Change, *, until: float) -> None:
         run = RUN.get()
-        if run and not await self.state.owns(run.unit):
+        if run and not await self._state.owns(run.unit):
             raise StaleRead("somebody else has the unit")
         await self.inner.apply(change, until=until)
-
-    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
-        return await self.inner.owned_units(owner)
-
-    async def operations_in_use(self, *, until: float) -> int:
-        return await self.inner.operations_in_use(until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +145,12 @@ class _Looks:
         return await self.inner.accounts()
 
 
-class _Early:
+class _Early(AnyGateway):
     """Inventory and gateway in one: the inventory that counts is read before the ETags."""
 
     def __init__(self, inventory: Inventory, gateway: Gateway) -> None:
-        self._inventory, self._gateway = inventory, gateway
+        super().__init__(gateway)
+        self._inventory = inventory
         self._seen: dict[object, Account | None] = {}
 
     async def actual(
@@ -182,7 +159,7 @@ class _Early:
         run = RUN.get()
         if run:
             self._seen[run] = await self._inventory.read(run.unit, confirm=_NAMES, until=until)
-        return await self._gateway.actual(unit, wants, known=known, until=until)
+        return await self.inner.actual(unit, wants, known=known, until=until)
 
     async def read(
         self, unit: AccountId, *, confirm: frozenset[str], until: float
@@ -192,14 +169,5 @@ class _Early:
             return self._seen.pop(run)
         return await self._inventory.read(unit, confirm=confirm, until=until)
 
-    async def apply(self, change: Change, *, until: float) -> None:
-        await self._gateway.apply(change, until=until)
-
     async def accounts(self) -> tuple[AccountId, ...]:
         return await self._inventory.accounts()
-
-    async def owned_units(self, owner: str) -> tuple[AccountId, ...]:
-        return await self._gateway.owned_units(owner)
-
-    async def operations_in_use(self, *, until: float) -> int:
-        return await self._gateway.operations_in_use(until=until)

@@ -5,11 +5,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulation.desk import open_desks
+
 
 @pytest.fixture(autouse=True)
 def _no_log_lines() -> Iterator[None]:
-    logger = logging.getLogger("shared")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("shared", "handlers")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     yield
-    logger.setLevel(before)
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _desks() -> Iterator[None]:
+    with open_desks():
+        yield

@@ -1,12 +1,14 @@
 """The Functions host: workers that come and go, and what it hands to them."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from shared.errors import OnboardingError
+from tests.simulation.calls import Callers
+from tests.simulation.desk import Desk
 from tests.simulation.grid import Delivery, Grid
 from tests.simulation.loop import PROCESS, Process
 from tests.simulation.network import Network
@@ -27,6 +29,7 @@ class Host:
     oracles: Oracles
     limits: Limits
     variant: Variant
+    callers: Callers | None = None
     workers: list[Worker] = field(default_factory=list)
     runs: int = 0
     deaths: int = 0
@@ -76,6 +79,21 @@ class Host:
             worker = self.network.rng.choice(self.workers)
             self._spawn(worker, worker.on_sweep(), "sweep")
 
+    def change(self, limits: Limits) -> None:
+        """Other settings: every worker starts anew with them."""
+        self.limits = limits
+        for worker in list(self.workers):
+            self.kill(worker.process)
+
+    def outside(self) -> Context:
+        return self._clean.copy()
+
+    def ask(self, request: Callable[[Desk], Coroutine[Any, Any, None]], what: str) -> None:
+        """Let one of the workers answer a request; nobody does if none is there."""
+        if self.workers:
+            worker = self.network.rng.choice(self.workers)
+            self._spawn(worker, request(worker.desk), what)
+
     def _restart(self, name: str) -> None:
         self._restarts -= 1
         self._start(name)
@@ -90,6 +108,7 @@ class Host:
             oracles=self.oracles,
             limits=self.limits,
             skew=skew,
+            callers=self.callers,
         )
         loop = self.network.loop
         self.workers.append(make_worker(process, self.variant(parts), self.oracles, loop))

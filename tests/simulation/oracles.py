@@ -35,6 +35,7 @@ from tests.simulation import truth
 from tests.simulation.azure import ACCOUNTS, GATEWAY
 from tests.simulation.journal import Journal
 from tests.simulation.loop import PROCESS
+from tests.simulation.promises import Promises
 from tests.simulation.runs import CAUSE, Cause, RunInfo
 from tests.simulation.tables import START, Row
 
@@ -52,12 +53,17 @@ class Oracles:
     store: Store
     parallel_writes: int
     patience_s: float  # how long a request may take, beyond which nothing of a run may go on
+    most_removals: int
     versions: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     excused: set[str] = field(default_factory=set)  # accounts that only a sweep can put right
     writes: int = 0
     calls: int = 0
+    promises: Promises = field(init=False)
     _under_way: Counter[str] = field(default_factory=Counter)
     _newest: dict[str, int] = field(default_factory=dict)  # path -> newest version acted on
+
+    def __post_init__(self) -> None:
+        self.promises = Promises(self.journal, self.store, self.most_removals, self.versions)
 
     def changed(self, before: Entry | None, after: Entry | None) -> None:
         """A change of the store, in the context of what caused it."""
@@ -65,20 +71,28 @@ class Oracles:
         if entry is None:
             return
         if entry.id.lower().startswith(f"{ACCOUNTS}/".lower()):
-            self.versions[_account_in(entry.id)] += 1
+            unit = _account_in(entry.id)
+            self.versions[unit] += 1
+            if _tags(before) != _tags(after):
+                self.promises.tagged(unit)
             return
         cause = CAUSE.get()
         kind = entry.type.partition("/")[2].lower()
-        if cause is None or not entry.id.lower().startswith(f"{GATEWAY}/".lower()):
+        if not entry.id.lower().startswith(f"{GATEWAY}/".lower()):
             return
         path = entry.id[len(GATEWAY) + 1 :]
+        if cause is None:
+            self.promises.edited(path)
+            return
         self._check_foreign(cause, path, before, after)
         if kind in _OURS:
             self._check_stale(cause, path)
             self._check_kept(cause, path, before, after)
+            self.promises.written(cause, path, before, after)
 
     def row_written(self, table: str, before: Row | None, after: Row) -> None:
         """A unit's row says that more of it is done: what its run saw was acted on."""
+        self.promises.row_written(table, before, after)
         cause = CAUSE.get()
         if table != UNITS or before is None or cause is None:
             return
@@ -157,6 +171,8 @@ class Oracles:
         if not path.endswith("/policies/policy"):
             return
         unit = cause.run.unit.name
+        if self.promises.goes_back(cause.run):
+            return
         if not any(it.startswith(f"{unit}/") for it in truth.expected(self.store)):
             return  # an account that was made anew without a subdomain serves nobody
         dropped = truth.served_by(before).keys() - truth.served_by(after).keys()
@@ -210,6 +226,10 @@ class Oracles:
 
     def _blocked(self) -> set[str]:
         return truth.blocked(self.store)
+
+
+def _tags(entry: Entry | None) -> object:
+    return entry.body.get("tags") if entry else None
 
 
 def _born(entry: Entry) -> float:

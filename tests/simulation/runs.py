@@ -3,6 +3,7 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from shared.core.modes import Mode
 from shared.core.resource_ids import AccountId
 
 
@@ -16,6 +17,11 @@ class RunInfo:
         seen_to: The unit's version when all of its answers were there.
         seen_at: The moment of *seen_from*.
         looked_at: When it began to read the gateway.
+        mode: Of its worker's settings.
+        ids: The runs that people asked for and that it answers.
+        epoch: Of its claim.
+        is_held: Its unit was when it was claimed: it only says what it would do.
+        wrote_at: *looked_at* of the look on which it wrote last.
     """
 
     number: int
@@ -27,6 +33,11 @@ class RunInfo:
     seen_at: float = -1.0
     looked_at: float = -1.0
     calls: int = 0
+    mode: Mode = Mode.SYNC
+    ids: tuple[str, ...] = ()
+    epoch: int = 0
+    is_held: bool = False
+    wrote_at: float = -2.0
 
 
 @dataclass(frozen=True, slots=True)

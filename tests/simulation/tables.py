@@ -25,7 +25,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.data.tables import TableEntity
+from azure.data.tables import TableEntity, UpdateMode
 
 from tests.simulation.network import Fate, Network
 
@@ -112,22 +112,23 @@ class Table:
     async def update_entity(
         self,
         entity: Mapping[str, Any],
+        mode: UpdateMode,
         *,
-        mode: object,  # noqa: ARG002 - always replace
-        etag: str,
-        match_condition: MatchConditions,
+        etag: str | None = None,
+        match_condition: MatchConditions = MatchConditions.Unconditionally,
     ) -> Any:
-        assert match_condition is MatchConditions.IfNotModified
+        assert (etag is not None) == (match_condition is MatchConditions.IfNotModified)
 
         def update() -> dict[str, Any]:
             have = self.rows.get(_key(entity))
             if have is None:
                 raise _refused(ResourceNotFoundError, 404, "ResourceNotFound", self.storage)
-            if have.etag != etag:
+            if etag not in (None, have.etag):
                 raise _refused(
                     ResourceModifiedError, 412, "UpdateConditionNotSatisfied", self.storage
                 )
-            return self._store(entity)
+            kept = have.values if mode is UpdateMode.MERGE else {}
+            return self._store({**kept, **entity})
 
         return await self._write(update, f"update {entity['RowKey']}", ResourceModifiedError)
 

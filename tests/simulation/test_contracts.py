@@ -150,6 +150,14 @@ async def replaced(tables: Tables, name: str) -> object:
     return dict(await table.get_entity("p", "a"))
 
 
+async def merged(tables: Tables, name: str) -> object:
+    table = tables.get_table_client(name)
+    absent = await refusal(table.update_entity(row(n=1), UpdateMode.MERGE))
+    await table.upsert_entity(row(n=1, kept=2), UpdateMode.REPLACE)
+    await table.update_entity(row(n=3), UpdateMode.MERGE)
+    return absent, dict(await table.get_entity("p", "a"))
+
+
 async def asked_for_a_table_that_is_not_there(tables: Tables, _name: str) -> object:
     return await refusal(tables.get_table_client("nowhere").get_entity("p", "a"))
 
@@ -164,6 +172,7 @@ TABLE_SCRIPTS = (
     queried,
     deleted_twice,
     replaced,
+    merged,
     asked_for_a_table_that_is_not_there,
 )
 

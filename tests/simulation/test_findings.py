@@ -1,6 +1,8 @@
 """Stories that went wrong once, told step by step; each names what it taught."""
 
+from shared.adapters.tables import STATES
 from tests.simulation import truth
+from tests.simulation.asks import Ask
 from tests.simulation.azure import ACCOUNTS, GATEWAY
 from tests.simulation.simulation import Simulation
 from tests.simulation.weather import calm
@@ -66,3 +68,21 @@ def test_a_create_that_lands_after_its_connection_broke_undoes_nothing() -> None
 def has_api(simulation: Simulation) -> bool:
     apis = [truth.own_ids("contoso", path)[0] for path in ("/openai", "/openai/v1")]
     return all(simulation.azure.get(f"{GATEWAY}/apis/{api}") for api in apis)
+
+
+def test_an_account_that_is_gone_goes_back_and_is_given_no_right_to_it() -> None:
+    """A role on what does not exist answers 404, and would be tried for as long as it is held."""
+    simulation = a_world()
+    states = simulation.storage.tables[STATES]
+    served_it = min(state for unit, state in states if unit.endswith("|contoso"))
+    simulation.do(simulation.azure.do, "DELETE", f"{ACCOUNTS}/contoso")
+    simulation.rest()
+    assert served(simulation) is None
+
+    order = Ask("rollback", ("contoso",), 0, state=served_it)
+    simulation.do(simulation.operators.order, order, {"state": served_it})
+    simulation.rest()
+
+    assert (served(simulation), order.ended) == (10_000, {"contoso": "succeeded"})
+    simulation.settle()
+    assert simulation.end().violations == ()

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from tests.simulation import broken_app, broken_protocol
+from tests.simulation import broken_app, broken_orders, broken_protocol
 from tests.simulation.simulation import Outcome, Simulation
 from tests.simulation.worker import Variant
 
-SEEDS = 120
+SEEDS = 100
 MOST = 200  # seeds of its season after which a variant must have been caught
 # variant, season, the oracles that are to catch it
 BROKEN: tuple[tuple[Variant, str, frozenset[str]], ...] = (
@@ -34,7 +34,30 @@ BROKEN: tuple[tuple[Variant, str, frozenset[str]], ...] = (
     (broken_app.leaves_backends, "busy", frozenset({"leaves-nothing"})),
     (broken_app.all_or_nothing, "meddled", frozenset({"converges"})),
     (broken_app.surprised, "busy", frozenset({"crashes"})),
+    (broken_orders.forgets_holds, "asked", frozenset({"held"})),
+    (broken_orders.stays_held, "asked", frozenset({"released"})),
+    (broken_orders.agrees_to_anything, "asked", frozenset({"agreed"})),
+    (broken_orders.has_no_brake, "braked", frozenset({"brake"})),
+    (broken_orders.sees_no_tags, "moody", frozenset({"modes"})),
+    (broken_orders.forgets_whom_to_tell, "hampered", frozenset({"told"})),
+    (broken_orders.takes_every_order, "asked", frozenset({"agreed", "true"})),
+    (broken_orders.tries_once, "hampered", frozenset({"true"})),
+    (broken_orders.goes_back_to_any, "asked", frozenset({"true"})),
+    (broken_orders.believes, "unproven", frozenset({"proven"})),
+    (broken_orders.forgets_proofs, "unproven", frozenset({"asked"})),
 )
+
+
+# Where to begin with those that few seeds catch; from a seed that no longer does, it goes on.
+BEGIN: dict[Variant, int] = {
+    broken_protocol.looks_first: 100,
+    broken_protocol.stale_finisher_marks: 23,
+    broken_protocol.inventory_first: 72,
+    broken_protocol.unfenced_create: 50,
+    broken_app.answers_first: 22,
+    broken_app.all_or_nothing: 44,
+    broken_app.surprised: 7,
+}
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, 20))
@@ -48,9 +71,10 @@ def test_nothing_is_violated(first: int) -> None:
     ("variant", "season", "oracles"), BROKEN, ids=[variant.__name__ for variant, _, _ in BROKEN]
 )
 def test_a_broken_variant_is_caught(variant: Variant, season: str, oracles: frozenset[str]) -> None:
+    first = BEGIN.get(variant, 0)
     caught = (
         seed
-        for seed in range(MOST)
+        for seed in (*range(first, MOST), *range(first))
         if oracles & {it.oracle for it in outcome(seed, variant, season).violations}
     )
 
@@ -63,6 +87,7 @@ def test_every_oracle_is_needed() -> None:
     assert known == {
         *("clean-is-right", "awake", "converges", "leaves-nothing", "rests"),
         *("foreign", "stale", "keeps", "deadline", "parallel", "crashes"),
+        *("held", "released", "agreed", "brake", "modes", "told", "true", "proven", "asked"),
     }
 
 

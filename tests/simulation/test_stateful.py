@@ -53,6 +53,30 @@ class Story(RuleBasedStateMachine):
     def somebody_squats(self, account: str) -> None:
         self._do(self.simulation.users.squat, account)
 
+    @rule(account=ACCOUNTS)
+    def somebody_looks_at_the_plan(self, account: str) -> None:
+        self._do(self.simulation.operators.look, account)
+
+    @rule(account=ACCOUNTS)
+    def somebody_agrees_to_it(self, account: str) -> None:
+        self._do(self.simulation.operators.agree, account)
+
+    @rule(account=ACCOUNTS)
+    def somebody_reimports(self, account: str) -> None:
+        self._do(self.simulation.operators.reimport, account)
+
+    @rule(account=ACCOUNTS)
+    def somebody_rolls_back(self, account: str) -> None:
+        self._do(self.simulation.operators.roll_back, account)
+
+    @rule(account=ACCOUNTS)
+    def somebody_releases(self, account: str) -> None:
+        self._do(self.simulation.operators.release, account)
+
+    @rule(account=ACCOUNTS)
+    def somebody_sets_a_mode(self, account: str) -> None:
+        self._do(self.simulation.operators.tag, account)
+
     @rule()
     def a_worker_is_killed(self) -> None:
         self._do(self.simulation.host.kill_one)

@@ -78,10 +78,12 @@ def actual(store: Store) -> dict[str, Served]:
 
 def served_by(policy: Entry | None) -> dict[str, tuple[str, int | None]]:
     """Deployment -> (backend, tokens per minute) of what a policy of ours sends on."""
-    if policy is None:
-        return {}
+    return {} if policy is None else rules_of(policy.body["properties"]["value"])
+
+
+def rules_of(text: str) -> dict[str, tuple[str, int | None]]:
     rules: dict[str, tuple[str, int | None]] = {}
-    for when in ET.fromstring(policy.body["properties"]["value"]).iter("when"):
+    for when in ET.fromstring(text).iter("when"):
         backend = when.find("set-backend-service")
         name = _NAME.fullmatch(when.get("condition", ""))
         if backend is None or name is None:

@@ -82,6 +82,25 @@ class Users:
         if self.azure.get(f"{ACCOUNTS}/{account}/deployments/{name}"):
             self._try("DELETE", f"{ACCOUNTS}/{account}/deployments/{name}")
 
+    def clear_out(self, account: str) -> None:
+        """All of its deployments, as a script that went wrong would."""
+        for name in _DEPLOYMENTS[: self.deployments]:
+            if self.azure.get(f"{ACCOUNTS}/{account}/deployments/{name}"):
+                self._try("DELETE", f"{ACCOUNTS}/{account}/deployments/{name}")
+
+    def tag(self, account: str, mode: str | None) -> None:
+        """Say how far the app may go with the account; None takes that back."""
+        path = f"{ACCOUNTS}/{account}"
+        if self.azure.get(path) and self.mode_of(account) != mode:
+            self._try("PATCH", path, {"tags": {"onramp:mode": mode}})
+
+    def is_gone(self, account: str) -> bool:
+        return self.azure.get(f"{ACCOUNTS}/{account}") is None
+
+    def mode_of(self, account: str) -> str | None:
+        entry = self.azure.get(f"{ACCOUNTS}/{account}")
+        return (entry.body.get("tags") or {}).get("onramp:mode") if entry else None
+
     def edit_by_hand(self, account: str) -> None:
         """Change or remove one of the app's own resources."""
         api, backend = truth.own_ids(account, f"/{self.rng.choice(list(truth.SUFFIX_OF.values()))}")

@@ -31,6 +31,8 @@ FAULTS: Mapping[str, float] = {
     "storage-before": 0.05,
     "storage-after": 0.05,
     "storage-echo": 0.1,
+    "gateway-away": 0.1,
+    "gateway-silent": 0.1,
 }
 
 
@@ -54,6 +56,12 @@ class Weather:
     longest_delay_s: float  # of a late event
     hidden_s: float  # how long a message stays invisible once taken
     sweeps: bool  # during the storm; afterwards always
+    asks: int = 0  # how often somebody wants something of the app itself
+    most_removals: int = 10  # what the brake lets pass: more than these worlds ever lose at once
+    moods: int = 0  # how often somebody changes how far the app may go
+    proves: bool = False  # each deployment is called through the gateway
+    spread_s: float = 0.0  # from when a new one answers
+    mute: str = ""  # never does
 
 
 # Beyond the mixture: one thing that is hard on the app, and much of it.
@@ -68,7 +76,12 @@ _DENSE: Mapping[str, Any] = {
     "late": 0.0,
     "meddling": 0.0,
     "sweeps": False,
+    "asks": 0,
+    "most_removals": 10,
+    "moods": 0,
+    "proves": False,
 }
+_ASKED: Mapping[str, Any] = {**_DENSE, "asks": 24, "bursts": 5, "deployments": 4}
 SEASONS: Mapping[str, Mapping[str, Any]] = {
     "busy": {**_DENSE, "faults": {}},
     "rushed": {**_DENSE, "faults": {}, "workers": 3, "deployments": 1, "twice": 0.2},
@@ -78,6 +91,11 @@ SEASONS: Mapping[str, Mapping[str, Any]] = {
     "throttled": {**_DENSE, "faults": {"429": 0.1, "timeout-before": 0.05}},
     "lossy": {**_DENSE, "faults": {}, "lost": 0.4, "bursts": 3},
     "meddled": {**_DENSE, "faults": {}, "meddling": 3.0, "bursts": 3},
+    "asked": {**_ASKED, "faults": {}},
+    "hampered": {**_ASKED, "faults": {"429": 0.1, "403": 0.03, "500": 0.05}},
+    "braked": {**_ASKED, "faults": {}, "most_removals": 0},
+    "unproven": {**_ASKED, "faults": {"gateway-away": 0.1}, "asks": 6, "proves": True},
+    "moody": {**_ASKED, "faults": {}, "asks": 6, "moods": 8},
 }
 
 
@@ -110,6 +128,12 @@ def _mixed(rng: Random) -> Weather:
         longest_delay_s=rng.choice((20.0, 60.0, 600.0)),
         hidden_s=rng.choice((60.0, 600.0)),
         sweeps=rng.random() < 0.3,
+        asks=rng.choice((0, 0, 4, 12)),
+        most_removals=rng.choice((0, 1, 10, 10)),
+        moods=rng.choice((0, 0, 3)),
+        proves=rng.random() < 0.3,
+        spread_s=rng.choice((0.0, 60.0, 600.0)),
+        mute=rng.choice(("", "", "embed")),
     )
 
 

@@ -5,7 +5,7 @@ that runs is the app's.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,6 +14,7 @@ from sandbox.world import SUBSCRIPTION
 from shared.adapters.arm import Arm
 from shared.adapters.gateway import ApimGateway
 from shared.adapters.inventory import ArmInventory
+from shared.adapters.table_history import TableHistory
 from shared.adapters.table_ledger import TableLedger
 from shared.adapters.table_state import TableState
 from shared.adapters.work_queue import StorageWorkQueue
@@ -21,7 +22,7 @@ from shared.applying import Applier
 from shared.core.events import read_event
 from shared.core.guard import Brake
 from shared.core.messages import read_message
-from shared.core.model import Account, Actual, Wants
+from shared.core.model import Account, Actual, ActualResource, Wants
 from shared.core.modes import Mode
 from shared.core.observed import Rules
 from shared.core.plan import Change
@@ -31,26 +32,31 @@ from shared.core.single_flight import Cause
 from shared.errors import InvalidEvent, OnboardingError
 from shared.intake import Intake
 from shared.planning import Planner
-from shared.ports import Clock, Gateway, Inventory
+from shared.ports import Clock, Gateway, GatewayCalls, Inventory
+from shared.proving import Prover
 from shared.reconciler import Reconciler
 from tests.simulation.azure import ENDPOINT, GATEWAY
+from tests.simulation.calls import Callers, CallsDouble
+from tests.simulation.desk import Desk, SeenPlanner, make_desk
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.oracles import Oracles
 from tests.simulation.queue import QueueDouble, WorkQueueSim
 from tests.simulation.runs import RUN, RunInfo
 from tests.simulation.tables import START, Storage, TableService
 
-BRAKE = Brake(most=10, most_percent=50)  # more than these worlds ever lose at once
+_BRAKE = Brake(most=10, most_percent=50)  # more than these worlds ever lose at once
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The app's settings that have to do with time."""
+    """The app's settings that have to do with time, and how far it may go."""
 
     run_deadline_s: float
     request_timeout_s: float
     grace: timedelta
     parallel_writes: int = 2  # so few that one unit alone wants more
+    brake: Brake = _BRAKE
+    mode: Mode = Mode.SYNC
 
     @property
     def lease(self) -> timedelta:
@@ -60,7 +66,7 @@ class Limits:
     def rules(self) -> Rules:
         return Rules(
             owner="default",
-            mode=Mode.SYNC,
+            mode=self.mode,
             grace=self.grace,
             book=RuleBook(),
         )
@@ -75,8 +81,10 @@ class Parts:
     inventory: Inventory
     gateway: Gateway
     state: TableState
+    ledger: TableLedger
     queue: StorageWorkQueue
     limits: Limits
+    calls: GatewayCalls | None = None  # None: nobody wants proof
     applier: Callable[[Gateway], Any] = Applier
     intake: Callable[[TableState, StorageWorkQueue], Any] = Intake
 
@@ -90,6 +98,9 @@ def as_it_is(parts: Parts) -> Parts:
 
 class NoOutcomes:
     async def publish(self, unit: AccountId) -> None:
+        """Nobody listens."""
+
+    async def publish_rest(self, but: Collection[AccountId]) -> None:
         """Nobody listens."""
 
 
@@ -156,6 +167,9 @@ class SeenGateway:
     async def operations_in_use(self, *, until: float) -> int:
         return await self.inner.operations_in_use(until=until)
 
+    async def apis_at(self, paths: frozenset[str], *, until: float) -> tuple[ActualResource, ...]:
+        return await self.inner.apis_at(paths, until=until)
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -163,6 +177,7 @@ class Worker:
     parts: Parts
     reconciler: Reconciler
     intake: Intake
+    desk: Desk
     oracles: Oracles
     loop: SimLoop
 
@@ -181,7 +196,7 @@ class Worker:
         unit = read_message(text)
         limits = self.parts.limits
         until = self.loop.time() + limits.run_deadline_s
-        run = RunInfo(number, self.process.name, unit, until)
+        run = RunInfo(number, self.process.name, unit, until, mode=limits.mode)
         RUN.set(run)
         self.oracles.journal.note(f"run {number} of {unit.name}")
         ended = await self.reconciler.reconcile(unit)
@@ -189,6 +204,7 @@ class Worker:
         error = ended.error if ended else ""
         if error.startswith("unexpected"):
             self.oracles.crashed(error)
+        self.oracles.promises.ended(run, verdict)
         self.oracles.journal.note(f"run {number}: {verdict}, {run.calls} calls {error}")
 
     async def on_sweep(self) -> None:
@@ -220,6 +236,7 @@ def make_parts(
     oracles: Oracles,
     limits: Limits,
     skew: timedelta,
+    callers: Callers | None = None,
 ) -> Parts:
     loop = storage.network.loop
     clock = SimClock(loop, oracles, skew)
@@ -239,33 +256,47 @@ def make_parts(
         parallel_writes=limits.parallel_writes,
     )
     inventory = ArmInventory(arm, clock, subscriptions=(SUBSCRIPTION,))
-    state = TableState(cast("Any", TableService(storage)), lease=limits.lease)
+    service = cast("Any", TableService(storage))
     return Parts(
         arm=arm,
         clock=clock,
         inventory=SeenInventory(inventory, oracles, loop),
         gateway=SeenGateway(gateway, loop),
-        state=state,
+        state=TableState(service, lease=limits.lease),
+        ledger=TableLedger(service),
         queue=StorageWorkQueue(lambda _name, **_options: cast("Any", QueueDouble(queue))),
         limits=limits,
+        calls=CallsDouble(callers) if callers else None,
     )
 
 
 def make_worker(process: Process, parts: Parts, oracles: Oracles, loop: SimLoop) -> Worker:
+    limits, state = parts.limits, parts.state
+    planner = Planner(parts.inventory, parts.gateway, parts.clock, limits.rules, limits.brake)
     reconciler = Reconciler(
         inventory=parts.inventory,
-        planner=Planner(parts.inventory, parts.gateway, parts.clock, parts.limits.rules, BRAKE),
+        planner=planner,
         applier=parts.applier(parts.gateway),
-        state=parts.state,
-        ledger=TableLedger(parts.state._service),
+        state=state,
+        ledger=parts.ledger,
         queue=parts.queue,
         outcomes=NoOutcomes(),
         clock=parts.clock,
-        rules=parts.limits.rules,
-        run_deadline=timedelta(seconds=parts.limits.run_deadline_s),
+        rules=limits.rules,
+        run_deadline=timedelta(seconds=limits.run_deadline_s),
+        prover=Prover(parts.calls, parts.ledger, parts.clock) if parts.calls else None,
     )
-    intake = parts.intake(parts.state, parts.queue)
-    return Worker(process, parts, reconciler, intake, oracles, loop)
+    intake = parts.intake(state, parts.queue)
+    desk = make_desk(
+        planner=SeenPlanner(planner),
+        inventory=parts.inventory,
+        clock=parts.clock,
+        state=state,
+        ledger=parts.ledger,
+        history=TableHistory(state._service),
+        intake=intake,
+    )
+    return Worker(process, parts, reconciler, intake, desk, oracles, loop)
 
 
 class NoCredential:

@@ -15,9 +15,10 @@ from opentelemetry.trace import StatusCode
 from shared import telemetry
 from shared.adapters.telemetry_otel import OpenTelemetry
 from shared.adapters.unit_rows import unit_entity, unit_row
+from shared.core.marks import marked
 from shared.core.resource_ids import AccountId
 from shared.core.runs import Run, RunStatus
-from shared.core.single_flight import Cause, UnitRow, claim_of, marked
+from shared.core.single_flight import Cause, UnitRow, claim_of
 from shared.metering import arm_call, metering
 from shared.run_telemetry import run_span, tell_of_end
 

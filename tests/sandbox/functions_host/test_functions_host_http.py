@@ -51,6 +51,22 @@ async def test_a_function_sees_the_whole_request(http_host: Host) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 50_000 + "1" + "}" * 50_000], ids=["brackets", "objects"]
+)
+async def test_a_body_too_deep_for_the_host_is_the_function_s_to_judge(
+    http_host: Host, body: str
+) -> None:
+    assert (await http_host.request("POST", "/api/items", data=body))[0] == 201
+
+
+async def test_admin_refuses_a_body_that_is_too_deep(http_host: Host) -> None:
+    headers = {**http_host.admin(), "Content-Type": "application/json"}
+    path = "/admin/functions/items"
+
+    assert (await http_host.request("POST", path, data="[" * 100_000, headers=headers))[0] == 400
+
+
 async def test_a_response_keeps_status_headers_cookies_and_bytes(http_host: Host) -> None:
     status, text, response = await http_host.request("POST", "/api/full", data=b"bytes")
 
@@ -121,6 +137,14 @@ async def test_keys_open_what_they_should(
     in_query = await http_host.request("GET", path, params={"code": keys[key]})
 
     assert (in_header[0], in_query[0]) == (status, status)
+
+
+@pytest.mark.parametrize("key", ["\u00e9", "\u0141\u00f3d\u017a"])
+async def test_a_key_of_other_letters_opens_nothing(http_host: Host, key: str) -> None:
+    in_header = await http_host.request("GET", "/api/guarded", headers={"x-functions-key": key})
+    in_query = await http_host.request("GET", "/api/guarded", params={"code": key})
+
+    assert (in_header[0], in_query[0]) == (401, 401)
 
 
 async def test_the_key_in_the_header_wins(http_host: Host) -> None:
