@@ -6,7 +6,7 @@ from rich.text import Text
 
 from onramp.adoption import Case
 from onramp.app import App
-from onramp.connecting import connect
+from onramp.connection import connect
 from onramp.errors import CliError
 from onramp.options import Where
 from onramp.records import AdoptionAnswer
@@ -38,8 +38,9 @@ async def adopt(  # noqa: PLR0913 - the options
         with screen.busy("reading the gateway"):
             takeover = await Takeover.find(connection, api, account)
         answer = takeover.answer
-        if not screen.is_json:
-            _show(harmless(answer), harmless(takeover.plan), screen)
+        is_asked = answer.case in _DOING and not (yes or dry_run)
+        if is_asked or not screen.is_json:  # nobody agrees to what they have not seen
+            _show(harmless(answer), harmless(takeover.plan), screen.beside)
         code = {Case.OURS: DONE, Case.ELSEWHERE: NOT_ADOPTED}.get(takeover.case)
         if code is None and not dry_run:
             code = await _do(takeover, screen, yes=yes)
@@ -57,7 +58,7 @@ async def _do(takeover: "Takeover", screen: Screen, *, yes: bool) -> int:
         screen.say("Nothing was written.")
         return FAILED
     with Progress(screen, takeover.plan.writes) as progress:
-        await takeover.run(progress.tell)
+        await takeover.run(progress.tell, screen.say)
     return DONE
 
 

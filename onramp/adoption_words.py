@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from onramp.adoption import ASIDE, Case, snippet, wanted_apis
+from onramp.adoption import ASIDE, Case, chosen_products, families_beside, snippet, wanted_apis
 
 if TYPE_CHECKING:
     from onramp.takeover import Takeover
@@ -20,15 +20,16 @@ def to_write(it: "Takeover") -> str:
     name = it.outlook.unit.name
     if it.case is Case.ELSEWHERE:
         return snippet(name, it.adoption.path)
-    if it.case in (Case.REPLACE, Case.RESUME) and it.products:
-        products = ", ".join(it.products)
-        return (
-            "rules:\n"
-            f"  - name: {name} stays in its products\n"
-            f"    match: {{account: {name}}}\n"
-            f"    set: {{products: [{products}]}}\n"
-        )
-    return ""
+    chosen = chosen_products(it.outlook, it.adoption.ours)
+    every = sorted({*chosen, *it.products})
+    if it.case is Case.MARK or len(every) == len(chosen):
+        return ""
+    return (
+        "rules:\n"
+        f"  - name: {name} stays in its products\n"
+        f"    match: {{account: {name}}}\n"
+        f"    set: {{products: [{', '.join(every)}]}}\n"
+    )
 
 
 def _ours(it: "Takeover") -> Words:
@@ -47,19 +48,33 @@ def _marked(it: "Takeover") -> Words:
 
 
 def _replaced(it: "Takeover") -> Words:
-    was, ours, unit = it.adoption.path, it.adoption.ours.partition("/")[2], it.outlook.unit.name
-    steps = [f"{ours} is made, and takes /{was}."]
+    was, ours = it.adoption.path, it.adoption.ours.partition("/")[2]
+    steps = []
     if it.case is Case.REPLACE:
-        aside = f"{it.name} moves from /{was} to /{was}{ASIDE}; all else of it stays."
-        steps = [aside, *steps]
-    if it.products:
-        steps.append(f"{ours} is put into the same products: {', '.join(it.products)}.")
-    steps.append(f"If ours can't be made, it is taken off and {it.name} moves back.")
-    undo = (
-        f"set onboard: false for {unit} in onramp.yaml (or the tag onramp:skip=true on the "
-        f"account), apply, then {az(it, f'--path {was}')}"
-    )
+        steps.append(f"{it.name} moves from /{was} to /{was}{ASIDE}; all else of it stays.")
+    if not it.is_served:
+        steps.append(f"{ours} is made, and takes /{was}.")
+    if it.unlinked:
+        steps.append(f"{ours} is put into the same products: {', '.join(it.unlinked)}.")
+    if not it.is_served:
+        steps.append(f"If that fails, {ours} is taken off again and {it.name} moves back.")
+    undo = f"{_off(it)}, apply, then {az(it, f'--path {was}')}"
     return steps, f"Delete {it.name} when nobody misses it.", undo
+
+
+def _off(it: "Takeover") -> str:
+    """The choice that takes ours off, and no more of the account than it must."""
+    unit = it.outlook.unit.name
+    beside, siblings = families_beside(it.outlook, it.adoption.ours)
+    if beside:
+        choice = f"set surfaces: [{', '.join(sorted(beside))}] for {unit} in onramp.yaml"
+    else:
+        choice = (
+            f"set onboard: false for {unit} in onramp.yaml (or the tag onramp:skip=true on the "
+            "account)"
+        )
+    also = f" (which takes {', '.join(siblings)} off as well)" if siblings else ""
+    return choice + also
 
 
 def _elsewhere(it: "Takeover") -> Words:

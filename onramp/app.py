@@ -10,7 +10,7 @@ import aiohttp
 from onramp.app_client import TIMEOUT, AppClient, base_url
 from onramp.connection import Tell, Wish, chosen, split_deployment
 from onramp.errors import CliError
-from onramp.options import Target, Where
+from onramp.options import Deployed, Target
 from onramp.records import StatusAnswer
 from shared.core.records import (
     AcceptedAnswer,
@@ -21,12 +21,14 @@ from shared.core.records import (
     PlanRecord,
     PlansAnswer,
     RunAnswer,
-    RunsAnswer,
+    RunLink,
+    UnitRecord,
     UnitRunRecord,
     UnitsAnswer,
     WhyAnswer,
 )
 from shared.core.resource_ids import AccountId, parse_account_or_deployment
+from shared.core.run_summaries import RunsAnswer
 from shared.errors import InvalidId
 
 _LOOK_S = 0.5  # between looks at a run
@@ -43,12 +45,12 @@ class App:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, where: Where) -> AsyncIterator["App"]:
-        base, headers = base_url(where.app), {"User-Agent": "model-onramp-cli"}
-        if where.key:
-            headers["x-functions-key"] = where.key
-        if where.audience:
-            headers["Authorization"] = f"Bearer {await _token(where.audience)}"
+    async def open(cls, at: Deployed) -> AsyncIterator["App"]:
+        base, headers = base_url(at.app), {"User-Agent": "model-onramp-cli"}
+        if at.key:
+            headers["x-functions-key"] = at.key
+        if at.audience:
+            headers["Authorization"] = f"Bearer {await _token(at.audience)}"
         async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
             yield cls(AppClient(session, base))
 
@@ -59,16 +61,21 @@ class App:
     async def apply(self, plan: PlanRecord, wish: Wish, tell: Tell) -> UnitRunRecord:
         body = {"account": plan.account, "digest": plan.digest, **_wishes(wish)}
         accepted = await self.client.post("reimport", AcceptedAnswer, body)
+        (done,) = await self.follow(accepted.run, tell)
+        return done
+
+    async def follow(self, asked: RunLink, tell: Tell) -> tuple[UnitRunRecord, ...]:
+        """Look at a run until it ends; *tell* hears how far it is."""
         ends = monotonic() + _PATIENCE_S
         while monotonic() < ends:
-            run = await self.client.get(f"runs/{accepted.run.id}", RunAnswer)
-            (unit,) = run.units
-            tell(unit)
-            if unit.status not in _UNDER_WAY:
-                return unit
+            run = await self.client.get(f"runs/{asked.id}", RunAnswer)
+            for it in run.units:
+                tell(it)
+            if all(it.status not in _UNDER_WAY for it in run.units):
+                return run.units
             await asyncio.sleep(_LOOK_S)
         raise CliError(
-            f"the run {accepted.run.id} has not ended in {_PATIENCE_S / 60:.0f} minutes",
+            f"the run {asked.id} has not ended in {_PATIENCE_S / 60:.0f} minutes",
             "It goes on without you: see status. If it is still queued, the app's queue trigger "
             "does not run.",
         )
@@ -82,10 +89,12 @@ class App:
             get("dead-letters", DeadLettersAnswer, replayed="false"),
             get("runs", RunsAnswer, limit="5"),
         )
+        found = _only(deployments, target)
+        _check_known(target, found, units)
         return StatusAnswer(
             app=self.client.base,
             health=health,
-            deployments=_only(deployments, target),
+            deployments=found,
             units=units.units,
             dead_letters=letters.dead_letters,
             runs=runs.runs,
@@ -103,11 +112,7 @@ class App:
         if found:
             ids = "".join(f"\n  {it.account}/deployments/{it.name}" for it in found)
             raise CliError(f"{len(found)} deployments are called that", f"Use the id:{ids}")
-        raise CliError(
-            f"the app has never seen {account.rpartition('/')[2]}/{name}",
-            "See python -m onramp status --deployments for those it knows; python -m onramp plan "
-            "--account tells what it would make of one it should know.",
-        )
+        raise _never_seen(deployment)
 
     async def deployments(self) -> DeploymentsAnswer:
         """All of them, whatever a page holds."""
@@ -132,8 +137,33 @@ class App:
         try:
             return parse_account_or_deployment(text)[0]
         except InvalidId:
-            answer = await self.client.get("units", UnitsAnswer)
-            return chosen(tuple(AccountId.parse(it.account) for it in answer.units), text)
+            return AccountId.parse((await self.unit(text)).account)
+
+    async def unit(self, text: str) -> UnitRecord:
+        """The account with this name or id, as the app knows it."""
+        return _unit(await self.client.get("units", UnitsAnswer), text)
+
+
+def _unit(answer: UnitsAnswer, text: str) -> UnitRecord:
+    known = {AccountId.parse(it.account): it for it in answer.units}
+    return known[chosen(tuple(known), text)]
+
+
+def _check_known(target: Target, found: DeploymentsAnswer, units: UnitsAnswer) -> None:
+    """A name that is not there is a typing error, not an account without deployments."""
+    if target.account and not found.deployments:
+        _unit(units, target.account)
+    if target.deployment and not found.deployments:
+        raise _never_seen(target.deployment)
+
+
+def _never_seen(deployment: str) -> CliError:
+    account, name = split_deployment(deployment)
+    return CliError(
+        f"the app has never seen {account.rpartition('/')[2]}/{name}",
+        "See python -m onramp status --deployments for those it knows; python -m onramp plan "
+        "--account tells what it would make of one it should know.",
+    )
 
 
 def _only(answer: DeploymentsAnswer, target: Target) -> DeploymentsAnswer:

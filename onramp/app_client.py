@@ -13,6 +13,18 @@ from shared.core.records import ErrorAnswer
 # Azure's load balancer gives up after 230 s (learn.microsoft.com/azure/azure-functions/
 # functions-scale), and an app that sleeps takes half a minute to wake.
 TIMEOUT = aiohttp.ClientTimeout(total=235, sock_connect=20)
+# The app says what to do in terms of its HTTP API: the commands that do the same, longest first.
+_COMMANDS = (
+    ("DELETE /api/units/{id}/order", "python -m onramp release <account> --call-off"),
+    ("POST /api/units/{id}/release", "python -m onramp release <account>"),
+    ("GET /api/units/{id}/states", "python -m onramp rollback <account>"),
+    ("GET /api/dead-letters?replayed=false", "python -m onramp status --json"),
+    ("GET /api/dead-letters", "python -m onramp status --json"),
+    ("POST /api/reimport", "python -m onramp apply"),
+    ("GET /api/units", "python -m onramp status"),
+    ("GET /api/runs", "python -m onramp status"),
+    ("dryRun: true", "python -m onramp plan"),
+)
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _SAID = {
     401: (
@@ -63,8 +75,13 @@ class AppClient:
     ) -> M:
         return await self._call("GET", path, model, also=also, params=query)
 
-    async def post[M: BaseModel](self, path: str, model: type[M], body: Mapping[str, Any]) -> M:
-        return await self._call("POST", path, model, json=dict(body))
+    async def post[M: BaseModel](
+        self, path: str, model: type[M], body: Mapping[str, Any] | None = None
+    ) -> M:
+        return await self._call("POST", path, model, json=body)
+
+    async def delete[M: BaseModel](self, path: str, model: type[M]) -> M:
+        return await self._call("DELETE", path, model)
 
     async def _call[M: BaseModel](
         self,
@@ -102,7 +119,10 @@ def _refused(status: int, text: str) -> CliError:
             status, (f"the app answered {status}", "Look at the app's log: az webapp log tail.")
         )
         return CliError(what, do)
-    return CliError(error.message, error.action)
+    action = error.action
+    for call, command in _COMMANDS:
+        action = action.replace(call, command)
+    return CliError(error.message, action)
 
 
 def _unanswered(base: str, exc: Exception) -> CliError:

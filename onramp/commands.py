@@ -8,13 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from onramp import plans, standing, validating
+from onramp import operating, plans, standing, validating
 from onramp.adopting import adopt as adopt_api
 from onramp.connection import Wish
-from onramp.options import Output, Target, Where, flowing, with_options
+from onramp.options import Deployed, Output, Target, Where, flowing, with_options
 from onramp.screen import Screen
 
 _DOING = "What to do"
+
+
+def _flag(name: str, *more: str, help_: str) -> Any:
+    return typer.Option(name, *more, help=help_, metavar="", rich_help_panel=_DOING)
+
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name, or its resource id")]
+Yes = Annotated[bool, _flag("--yes", "-y", help_="Don't ask")]
 
 app = typer.Typer(
     name="onramp",
@@ -28,8 +36,8 @@ It works by way of a deployed app (ONRAMP_APP, ONRAMP_KEY), or on the gateway it
 sign-in (ONRAMP_GATEWAY_ID, az login): then nothing needs to be deployed. Answers are tables on a
 terminal and JSON on a pipe.
 
-Exit codes: 0 all is well; 1 something failed; 2 plan has changes, or adopt misses a choice in
-onramp.yaml; 130 Ctrl-C."""),
+Exit codes: 0 all is well; 1 something failed; 2 plan has changes, ungoverned has findings, or adopt
+misses a choice in onramp.yaml; 130 Ctrl-C."""),
 )
 
 
@@ -40,7 +48,9 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 @app.callback(invoke_without_command=True)
 def about(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Tell the version, and exit")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Tell the version")
+    ] = False,
 ) -> int:
     if version:
         typer.echo(f"model-onramp {_version()}")
@@ -61,15 +71,9 @@ def plan(
     where: Where,
     target: Target,
     output: Output,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="As if all had to be written again", rich_help_panel=_DOING),
-    ] = False,
+    force: Annotated[bool, _flag("--force", help_="As if all had to be written again")] = False,
     full: Annotated[
-        bool,
-        typer.Option(
-            "--full", help="Show what stays as it is, and policies in full", rich_help_panel=_DOING
-        ),
+        bool, _flag("--full", help_="Show what stays as it is, and policies in full")
     ] = False,
 ) -> int:
     """Show what would be done, and do nothing.
@@ -87,9 +91,7 @@ def apply(  # noqa: PLR0913, PLR0917 - the options
     where: Where,
     target: Target,
     output: Output,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Don't ask", rich_help_panel=_DOING)
-    ] = False,
+    yes: Yes = False,
     digest: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,17 +100,10 @@ def apply(  # noqa: PLR0913, PLR0917 - the options
             rich_help_panel=_DOING,
         ),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Write again what is as it should be", rich_help_panel=_DOING),
-    ] = False,
+    force: Annotated[bool, _flag("--force", help_="Write again what is as it should be")] = False,
     allow_removals: Annotated[
         bool,
-        typer.Option(
-            "--allow-removals",
-            help="However many deployments that takes off the gateway",
-            rich_help_panel=_DOING,
-        ),
+        _flag("--allow-removals", help_="However many deployments that takes off the gateway"),
     ] = False,
 ) -> int:
     """Show what will be done, ask, do it, and tell what became of it.
@@ -132,8 +127,7 @@ def status(
     target: Target,
     output: Output,
     deployments: Annotated[
-        bool,
-        typer.Option("--deployments", help="List every deployment, not only those in trouble"),
+        bool, _flag("--deployments", help_="List every deployment, not only those in trouble")
     ] = False,
 ) -> int:
     """Tell how things stand.
@@ -162,11 +156,98 @@ def why(
 
 @app.command()
 @with_options
+def release(  # noqa: PLR0913, PLR0917 - the options
+    account: Account,
+    at: Deployed,
+    output: Output,
+    digest: Annotated[
+        str,
+        typer.Option(
+            metavar="DIGEST",
+            help="For this very plan, of which plan told the digest; don't ask",
+            rich_help_panel=_DOING,
+        ),
+    ] = "",
+    yes: Yes = False,
+    call_off: Annotated[
+        bool,
+        _flag("--call-off", help_="Instead, take back what was ordered and is not done yet"),
+    ] = False,
+) -> int:
+    """Let a held account go on: by way of an app.
+
+    Shows what it will do then, asks, and follows the run. What the brake stopped is done, what was
+    rolled back goes forward; if that has become another plan since, it is held again.
+    """
+    if call_off:
+        return _run(operating.call_off(at, account, Screen(output)))
+    return _run(operating.release(at, account, Screen(output), digest=digest, yes=yes))
+
+
+@app.command()
+@with_options
+def rollback(
+    account: Account,
+    at: Deployed,
+    output: Output,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="STATE",
+            help="Id of the state to go back to; of the one before what stands, if not given",
+            rich_help_panel=_DOING,
+        ),
+    ] = "",
+    yes: Yes = False,
+) -> int:
+    """Take an account back to what stood on the gateway then: by way of an app.
+
+    Shows the states there are and what going back will do, asks, and follows the run. The account
+    is held then, until you release it.
+    """
+    return _run(operating.rollback(at, account, Screen(output), to=to, yes=yes))
+
+
+@app.command()
+@with_options
+def replay(
+    at: Deployed,
+    output: Output,
+    letter: Annotated[
+        str, typer.Argument(metavar="[ID]", help="Of a dead letter: status --json has it")
+    ] = "",
+) -> int:
+    """Do again what was given up: by way of an app.
+
+    One dead letter, or all that can be. It does no harm twice: the app looks at their accounts as
+    they are now.
+    """
+    return _run(operating.replay(at, letter, Screen(output)))
+
+
+@app.command()
+@with_options
+def ungoverned(
+    where: Where,
+    output: Output,
+    fresh: Annotated[
+        bool, _flag("--fresh", help_="Look now; an app keeps what it found for ten minutes")
+    ] = False,
+) -> int:
+    """List what reaches models past this: APIs of whoever on the same gateway.
+
+    Exit codes: 0 there is nothing, 2 there is.
+    """
+    return _run(standing.ungoverned(where, Screen(output), fresh=fresh))
+
+
+@app.command()
+@with_options
 def validate(
     output: Output,
     file: Annotated[Path | None, typer.Argument(help="The rules file; onramp.yaml here")] = None,
     settings: Annotated[
-        bool, typer.Option("--settings", help="Check the ONRAMP_ variables of the app as well")
+        bool, _flag("--settings", help_="Check the ONRAMP_ variables of the app as well")
     ] = False,
 ) -> int:
     """Check a rules file, and say where its problems are.
@@ -190,12 +271,8 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options
             rich_help_panel=_DOING,
         ),
     ],
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Don't ask", rich_help_panel=_DOING)
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be done", rich_help_panel=_DOING)
-    ] = False,
+    yes: Yes = False,
+    dry_run: Annotated[bool, _flag("--dry-run", help_="Only tell what would be done")] = False,
 ) -> int:
     """Take over an API that was made by hand or by the portal's wizard.
 
@@ -205,3 +282,6 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options
     write into onramp.yaml, with exit code 2.
     """
     return _run(adopt_api(where, api, account, Screen(output), yes=yes, dry_run=dry_run))
+
+
+COMMANDS = frozenset(it.callback.__name__ for it in app.registered_commands if it.callback)

@@ -1,13 +1,22 @@
 """What commands ask for, wherever they work: of a deployed app, or of the gateway itself."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from onramp.errors import CliError
-from onramp.options import Target
+from onramp.options import Target, Where
+from onramp.screen import Screen
 from shared.core.records import PlanRecord, PlansAnswer, UnitRunRecord
 from shared.core.resource_ids import AccountId
+
+if TYPE_CHECKING:
+    from onramp.app import App
+    from onramp.direct import Direct
+
+_NAMED = 10  # accounts in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,30 @@ NOWHERE = CliError(
 )
 
 
+@asynccontextmanager
+async def connect(where: Where) -> "AsyncIterator[App | Direct]":
+    """The app if one is named, else the gateway.
+
+    Raises:
+        CliError: neither is named.
+    """
+    # Both import this module; and azure's clients take a second, which --help can do without.
+    if where.app:
+        from onramp.app import App  # noqa: PLC0415
+
+        async with App.open(where.deployed) as app:
+            yield app
+    elif where.gateway:
+        from onramp.direct import Direct  # noqa: PLC0415
+
+        async with AsyncExitStack() as stack:
+            with Screen().busy(f"signing in to {urlsplit(where.arm_endpoint).netloc}"):
+                direct = await stack.enter_async_context(Direct.open(where))
+            yield direct
+    else:
+        raise NOWHERE
+
+
 def chosen(accounts: tuple[AccountId, ...], name: str) -> AccountId:
     """The account called *name*, or with this resource id.
 
@@ -57,7 +90,9 @@ def chosen(accounts: tuple[AccountId, ...], name: str) -> AccountId:
     if found:
         ids = "".join(f"\n  {it.arm_id}" for it in found)
         raise CliError(f"{len(found)} accounts are called {name}", f"Use the resource id:{ids}")
-    known = ", ".join(sorted({it.name for it in accounts})[:10]) or "none"
+    names = sorted({it.name for it in accounts})
+    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    known = f"{', '.join(names[:_NAMED]) or 'none'}{more}"
     raise CliError(
         f"no watched account is called {name}",
         f"Known are: {known}. Use the resource id, or watch its subscription.",

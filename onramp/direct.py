@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from onramp.connection import Tell, Wish, chosen, split_deployment
 from onramp.errors import CliError
@@ -18,17 +19,26 @@ from shared.adapters.gateway_reads import API_VERSION
 from shared.adapters.gateway_survey import ApimSurvey
 from shared.applying import Applier
 from shared.core.applied import AppliedChange, ChangeStatus
-from shared.core.model import Wants
+from shared.core.model import Account, Wants
 from shared.core.moments import said
 from shared.core.naming import unit_hash
 from shared.core.observed import Rules
 from shared.core.orders import Order
 from shared.core.outlook import Outlook, change_record, plan_record
-from shared.core.records import PlanRecord, PlansAnswer, RunState, UnitRunRecord
+from shared.core.policy_rules import read_rules
+from shared.core.records import (
+    FindingRecord,
+    PlanRecord,
+    PlansAnswer,
+    RunState,
+    UngovernedAnswer,
+    UnitRunRecord,
+)
 from shared.core.resource_ids import AccountId
 from shared.core.runs import after_changes, run_status
 from shared.core.single_flight import Claim
-from shared.errors import ConfigError, Denied, OnboardingError
+from shared.core.ungoverned import ungoverned
+from shared.errors import ConfigError, Denied, OnboardingError, Unavailable
 from shared.planning import Planner
 from shared.ports import Clock, Gateway, Inventory
 from shared.rules_file import read_rules_file
@@ -36,6 +46,7 @@ from shared.settings import Settings, read_settings
 from shared.wiring import outside
 
 _AT_ONCE = 4  # accounts
+_PATIENCE_S = 8.0  # for the first answer: whoever watches learns soon that there is none
 _DEFAULT_RULES = Path("onramp.yaml")
 CHANGED = CliError(
     "the plan is no longer the one that was shown",
@@ -62,7 +73,7 @@ class Direct:
         async with SignIn() as sign_in:
             it = outside(its, rules, sign_in)
             try:
-                await _check_gateway(it.arm, its)
+                await _check_gateway(it.arm, its, until=it.clock.monotonic() + _PATIENCE_S)
                 yield cls(its, it.arm, it.clock, it.gateway, it.inventory, it.planner, it.survey)
             finally:
                 await it.arm.close()
@@ -135,6 +146,28 @@ class Direct:
         found = await asyncio.gather(*map(one, await self.units(target)))
         return ServedAnswer(gateway=self.settings.gateway_id.arm_id, accounts=tuple(found))
 
+    async def ungoverned(self) -> UngovernedAnswer:
+        """What reaches models past us; what our APIs let through counts as onboarded."""
+        slots, until = asyncio.Semaphore(_AT_ONCE), self.until
+
+        async def one(unit: AccountId) -> Account | None:
+            async with slots:
+                return await self.inventory.read(unit, confirm=frozenset(), until=until)
+
+        survey = await self.survey.read(until=until)
+        found = await asyncio.gather(*map(one, await self.inventory.accounts()))
+        accounts, owner = [it for it in found if it is not None], self.settings.owner
+        ids = {unit_hash(it.id): it.id.arm_id.lower() for it in accounts}
+        known = {
+            (ids.get(api.mark.unit, ""), name.lower()): "applied"
+            for api in survey.apis
+            if api.mark and api.is_of(owner)
+            for name in read_rules(api.policy).served
+        }
+        findings = ungoverned(survey, accounts, known, owner=owner)
+        records = (FindingRecord.model_validate(asdict(it)) for it in findings)
+        return UngovernedAnswer(at=said(self.clock.now()), findings=tuple(records))
+
     async def decision(self, deployment: str) -> DecisionAnswer:
         """What would become of a deployment now."""
         account, name = split_deployment(deployment)
@@ -198,23 +231,42 @@ def _rules(where: Where) -> Rules:
     return Rules(owner=where.owner, mode=where.mode, grace=grace, book=book)
 
 
-async def _check_gateway(arm: Arm, its: Settings) -> None:
+async def _check_gateway(arm: Arm, its: Settings, *, until: float) -> None:
     """One error for all, before each account has its own."""
     gateway = its.gateway_id
     try:
-        found = await arm.get(gateway.arm_id, api_version=API_VERSION)
+        found = await arm.get(gateway.arm_id, api_version=API_VERSION, until=until)
     except Denied as exc:
         raise CliError(
             f"you may not see the gateway {gateway.name}",
             "To plan you need the role Reader on it and on the accounts; az account show tells "
             "who you are.",
         ) from exc
+    except Unavailable as exc:
+        raise _unavailable(str(exc), its) from exc
     if found is None:
         raise CliError(
             f"there is no gateway {gateway.name} in {gateway.resource_group}, or it is hidden "
             "from you",
             "Check --gateway: az apim list --query [].id. To plan you need the role Reader.",
         )
+
+
+def _unavailable(said: str, its: Settings) -> CliError:
+    """Azure Resource Manager takes nobody's token, or can't be reached at all."""
+    host = urlsplit(its.arm_endpoint).netloc
+    _, refused, why = said.partition(" answered 401 ")
+    if refused:
+        return CliError(
+            f"{host} does not take your sign-in: {why.partition('; check its role')[0]}",
+            "Sign in to the gateway's tenant: az login --tenant <tenant>.",
+        )
+    if " answered nothing " in said:
+        return CliError(
+            f"{host} can't be reached",
+            "Check --arm-endpoint, your network, and HTTPS_PROXY if there is a proxy.",
+        )
+    return CliError(said, "Try again in a minute.")
 
 
 def _no_plan(unit: AccountId, exc: OnboardingError) -> PlanRecord:

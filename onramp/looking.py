@@ -10,9 +10,8 @@ from shared.core.outlook import Outlook, change_record
 from shared.core.plan import WRITES, Action
 from shared.core.policy_features import Limit
 from shared.core.resource_ids import AccountId
-from shared.core.runs import after_changes
 from shared.core.standing import read_standing
-from shared.core.states import Verdict
+from shared.core.states import DeploymentState, Verdict
 from shared.core.stories import advice_on
 from shared.core.surfaces import SURFACES
 
@@ -41,7 +40,7 @@ def decision_record(outlook: Outlook, name: str) -> DecisionAnswer:
     Raises:
         CliError: neither ARM nor the gateway has it.
     """
-    verdicts = after_changes(outlook.wanted.verdicts, tuple(outlook.withheld.values()))
+    verdicts = outlook.verdicts
     verdict = next((it for it in verdicts if it.name.lower() == name.lower()), None)
     if verdict is None:
         known = ", ".join(it.name for it in verdicts) or "none"
@@ -56,19 +55,32 @@ def decision_record(outlook: Outlook, name: str) -> DecisionAnswer:
         name=verdict.name,
         state=verdict.state.value,
         reason=verdict.reason,
-        advice=advice_on(verdict.state.value),
+        advice=_advice(outlook, verdict),
         model=_model(made) if made else "",
         kind=verdict.kind.value,
         provisioning_state=made.provisioning_state if made else "",
         because=verdict.because,
         places=tuple(_places(outlook, verdict)),
-        notes=outlook.wanted.notes,
+        notes=(*_unwritten(outlook), *outlook.wanted.notes),
         changes=tuple(
-            change_record(it, outlook.withheld.get(it.path))
+            change_record(it, outlook.untouched.get(it.path))
             for it in outlook.plan
             if it.path in verdict.resources and it.action in writes
         ),
     )
+
+
+def _unwritten(outlook: Outlook) -> Iterator[str]:
+    if outlook.held:
+        yield f"held, so none of this is written: {outlook.held}"
+    if outlook.observes and outlook.writes:
+        yield "in mode observe the app itself writes nothing of this"
+
+
+def _advice(outlook: Outlook, verdict: Verdict) -> str:
+    if outlook.observes and verdict.state is DeploymentState.SEEN:
+        return "Change the account's mode, or apply its plan yourself, if it should be served."
+    return advice_on(verdict.state.value)
 
 
 def _places(outlook: Outlook, verdict: Verdict) -> Iterator[PlaceRecord]:

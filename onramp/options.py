@@ -18,37 +18,51 @@ _TARGET = "Which accounts"
 _OUTPUT = "Output"
 
 
+_App = Annotated[
+    str,
+    typer.Option(
+        envvar="ONRAMP_APP",
+        metavar="URL",
+        help="The app: https://<name>.azurewebsites.net",
+        rich_help_panel=_APP,
+    ),
+]
+_Key = Annotated[
+    str,
+    typer.Option(
+        envvar="ONRAMP_KEY",
+        metavar="KEY",
+        help="A function key of the app; use the variable, for others see command lines",
+        rich_help_panel=_APP,
+    ),
+]
+_Audience = Annotated[
+    str,
+    typer.Option(
+        envvar="ONRAMP_AUDIENCE",
+        metavar="URI",
+        help="Where Entra guards the app: for whom your token is, api://<client id>",
+        rich_help_panel=_APP,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Where the app is, for what only an app can do."""
+
+    app: _App = ""
+    key: _Key = ""
+    audience: _Audience = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Where the command works: a deployed app, or the gateway itself."""
 
-    app: Annotated[
-        str,
-        typer.Option(
-            envvar="ONRAMP_APP",
-            metavar="URL",
-            help="The app: https://<name>.azurewebsites.net",
-            rich_help_panel=_APP,
-        ),
-    ] = ""
-    key: Annotated[
-        str,
-        typer.Option(
-            envvar="ONRAMP_KEY",
-            metavar="KEY",
-            help="A function key of the app; use the variable, for others see command lines",
-            rich_help_panel=_APP,
-        ),
-    ] = ""
-    audience: Annotated[
-        str,
-        typer.Option(
-            envvar="ONRAMP_AUDIENCE",
-            metavar="URI",
-            help="Where Entra guards the app: for whom your token is, api://<client id>",
-            rich_help_panel=_APP,
-        ),
-    ] = ""
+    app: _App = ""
+    key: _Key = ""
+    audience: _Audience = ""
     gateway: Annotated[
         str,
         typer.Option(
@@ -79,7 +93,10 @@ class Where:
     mode: Annotated[
         Mode,
         typer.Option(
-            envvar="ONRAMP_MODE", help="What accounts without a tag do", rich_help_panel=_DIRECT
+            envvar="ONRAMP_MODE",
+            metavar="MODE",
+            help="What accounts without a tag do: sync, upsert-only, observe",
+            rich_help_panel=_DIRECT,
         ),
     ] = Mode.SYNC
     owner: Annotated[
@@ -95,6 +112,7 @@ class Where:
         int,
         typer.Option(
             envvar="ONRAMP_GRACE_HOURS",
+            metavar="HOURS",
             help="How long what is gone from ARM answers 410, as the app's own",
             rich_help_panel=_DIRECT,
         ),
@@ -108,6 +126,10 @@ class Where:
             rich_help_panel=_DIRECT,
         ),
     ] = "https://management.azure.com"
+
+    @property
+    def deployed(self) -> Deployed:
+        return Deployed(self.app, self.key, self.audience)
 
     def settled(self, on_command_line: frozenset[str]) -> "Where":
         """With one place, not two: what is on the command line goes before the environment.
@@ -148,7 +170,8 @@ class Target:
         ),
     ] = ""
     everything: Annotated[
-        bool, typer.Option("--all", help="Every watched account", rich_help_panel=_TARGET)
+        bool,
+        typer.Option("--all", metavar="", help="Every watched account", rich_help_panel=_TARGET),
     ] = False
 
     @property
@@ -168,13 +191,17 @@ class Output:
         bool | None,
         typer.Option(
             "--json/--text",
+            metavar="",
             help="As JSON, or as text; text on a terminal and JSON on a pipe if not given",
             rich_help_panel=_OUTPUT,
             show_default=False,
         ),
     ] = None
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of errors", rich_help_panel=_OUTPUT)
+        bool,
+        typer.Option(
+            "--debug", metavar="", help="Show the traceback of errors", rich_help_panel=_OUTPUT
+        ),
     ] = False
 
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onramp.connecting import connect
-from onramp.connection import Connection, Wish
+from onramp.connection import Connection, Wish, connect
 from onramp.errors import CliError
 from onramp.options import Target, Where
 from onramp.records import ApplyAnswer
@@ -25,7 +24,10 @@ async def plan(where: Where, target: Target, wish: Wish, screen: Screen, *, full
     async with connect(where) as connection:
         with screen.busy("looking"):
             answer = await connection.plans(target, wish)
-    _show(answer, screen, full=full)
+    if screen.is_json:
+        screen.json(answer)
+    else:
+        screen.print(*show_plans(harmless(answer), full=full))
     return _plan_code(answer)
 
 
@@ -42,10 +44,8 @@ async def apply(  # noqa: PLR0913 - the options
     target.check()
     if not target.is_given:
         raise CliError("nothing says what to apply", "Name --account, --deployment or --all.")
-    if not (yes or digests or screen.can_ask):
-        raise CliError(
-            "there is nobody to ask", "Use --yes, or the --digest of a plan that somebody read."
-        )
+    asks = not (yes or digests)
+    check_asking(screen, asks=asks)
     if digests:  # somebody read what is taken off; any other plan is refused
         wish = replace(wish, removals=True)
     async with connect(where) as connection:
@@ -53,22 +53,36 @@ async def apply(  # noqa: PLR0913 - the options
             answer = await connection.plans(target, wish)
         todo = [it for it in answer.plans if it.writes]
         _check_digests(todo, digests)
-        if not screen.is_json:
-            _show(answer, screen, full=False)
+        show_before(answer, screen, asks=asks and bool(todo))
         _check_held(todo, wish)
-        if not todo:
-            return _nothing(answer, screen)
-        if not (yes or digests) and not screen.agreed(_question(todo)):
+        if todo and asks and not screen.agreed(_question(todo)):
             screen.say("Nothing was written.")
             return FAILED
-        done = await _apply(connection, todo, wish, screen)
-    result = ApplyAnswer(accounts=tuple(done))
+        done = await _apply(connection, todo, wish, screen) if todo else []
+    code = tell_done(ApplyAnswer(accounts=tuple(done)), screen)
+    return max(code, _left(answer, screen, of_changes=not todo))
+
+
+def check_asking(screen: Screen, *, asks: bool) -> None:
+    if asks and not screen.can_ask:
+        raise CliError(
+            "there is nobody to ask", "Use --yes, or --digest for a plan that somebody has read."
+        )
+
+
+def show_before(answer: PlansAnswer, screen: Screen, *, asks: bool) -> None:
+    """What is about to be done. Whoever is asked sees it, also where the answer is JSON."""
+    if asks or not screen.is_json:
+        screen.beside.print(*show_plans(harmless(answer), full=False))
+
+
+def tell_done(result: ApplyAnswer, screen: Screen) -> int:
+    """What became of it, and the exit code of that."""
     if screen.is_json:
         screen.json(result)
-    else:
+    elif result.accounts:
         screen.print(*show_runs(harmless(result)))
-    failed = any(it.error for it in answer.plans) or any(map(_is_bad, done))
-    return FAILED if failed else NOTHING
+    return FAILED if any(map(_is_bad, result.accounts)) else NOTHING
 
 
 async def _apply(
@@ -87,18 +101,20 @@ async def _apply(
     return done
 
 
-def _show(answer: PlansAnswer, screen: Screen, *, full: bool) -> None:
-    if screen.is_json:
-        screen.json(answer)
-    else:
-        screen.print(*show_plans(harmless(answer), full=full))
-
-
-def _nothing(answer: PlansAnswer, screen: Screen) -> int:
-    if screen.is_json:
-        screen.json(ApplyAnswer(accounts=()))
-    is_well = _plan_code(answer) == NOTHING
-    return NOTHING if is_well else FAILED
+def _left(answer: PlansAnswer, screen: Screen, *, of_changes: bool) -> int:
+    """What no run told of: accounts without a plan and, *of_changes*, what a person must do."""
+    reasons = [f"{_name(it)}: {it.error}" for it in answer.plans if it.error]
+    if of_changes:
+        reasons += [f"{_name(it)}: {it.held}" for it in answer.plans if it.held]
+        reasons += [
+            f"{_name(it)}: {change.path} is blocked: {change.reason}"
+            for it in answer.plans
+            for change in it.changes
+            if change.action == "blocked"
+        ]
+    for reason in reasons if screen.is_json else ():  # the text has them already
+        screen.error(reason)
+    return FAILED if reasons else NOTHING
 
 
 def _plan_code(answer: PlansAnswer) -> int:
@@ -115,7 +131,7 @@ def _check_digests(todo: Sequence[PlanRecord], digests: Sequence[str]) -> None:
         return
     changed = [it for it in todo if it.digest not in digests]
     if changed:
-        names = ", ".join(it.account.rpartition("/")[2] for it in changed)
+        names = ", ".join(map(_name, changed))
         raise CliError(
             f"the plan of {names} is none that --digest names",
             "Nothing was written. Look at the plan again, and use its digest.",
@@ -126,7 +142,7 @@ def _check_held(todo: Sequence[PlanRecord], wish: Wish) -> None:
     held = next((it for it in todo if it.held), None)
     if held and not wish.removals:
         raise CliError(
-            f"{held.account.rpartition('/')[2]} {held.held}",
+            f"{_name(held)} {held.held}",
             "Nothing was written. If that is right, use --allow-removals, or the plan's --digest.",
         )
 
@@ -134,6 +150,10 @@ def _check_held(todo: Sequence[PlanRecord], wish: Wish) -> None:
 def _question(todo: Sequence[PlanRecord]) -> str:
     writes = counted(sum(it.writes for it in todo), "change")
     return f"\nWrite {writes} on {counted(len(todo), 'account')}? [y/N] "
+
+
+def _name(plan: PlanRecord) -> str:
+    return plan.account.rpartition("/")[2]
 
 
 def _is_bad(run: UnitRunRecord) -> bool:

@@ -8,10 +8,10 @@ from shared.core.records import (
     DeploymentsAnswer,
     HealthAnswer,
     Record,
-    RunAnswer,
     UnitRecord,
     UnitRunRecord,
 )
+from shared.core.run_summaries import RunSummary
 
 
 class ApplyAnswer(Record):
@@ -28,7 +28,7 @@ class StatusAnswer(Record):
     deployments: DeploymentsAnswer
     units: tuple[UnitRecord, ...]
     dead_letters: tuple[DeadLetterRecord, ...]
-    runs: tuple[RunAnswer, ...]
+    runs: tuple[RunSummary, ...]
 
 
 class ServedApiRecord(Record):

@@ -8,16 +8,18 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import StringIO
 from typing import Any
 
 from pydantic import BaseModel
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from onramp.errors import CliError
 from onramp.options import Output
 
 # Sign and style of what is done, and of what became of it; of states of deployments and of runs.
@@ -76,16 +78,23 @@ class Screen:
     def can_ask(self) -> bool:
         return sys.stdin.isatty() and sys.stderr.isatty()
 
+    @property
+    def beside(self) -> "Screen":
+        """For text where the answer is JSON: whoever is asked sees what about, on stderr."""
+        return replace(self, out=self.err) if self.is_json else self
+
     def print(self, *parts: RenderableType) -> None:
         for part in parts:
-            self.out.print(part)
+            with _writing():
+                self.out.print(part, crop=False)
 
     def verbatim(self, text: str) -> None:
-        """Text to copy: no line break and no space is added."""
-        self.out.print(Text(text), soft_wrap=True)
+        self.print(verbatim(text))
 
     def json(self, answer: BaseModel) -> None:
-        sys.stdout.write(answer.model_dump_json(by_alias=True, indent=2) + "\n")
+        with _writing():
+            sys.stdout.write(answer.model_dump_json(by_alias=True, indent=2) + "\n")
+            sys.stdout.flush()
 
     def say(self, text: str, style: str = "") -> None:
         """Beside the answer."""
@@ -115,6 +124,20 @@ class Screen:
             return
         with self.err.status(f"{doing} ...", spinner="dots"):
             yield
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Whoever stops reading (`| head`) is told nothing; a disk that is full is an error."""
+    try:
+        yield
+    except OSError as exc:
+        sys.stdout = StringIO()  # what is buffered can't be written at the end either
+        if isinstance(exc, BrokenPipeError):
+            raise SystemExit(1) from exc
+        raise CliError(
+            f"the answer can't be written: {exc.strerror}", "What was done is done: see status."
+        ) from exc
 
 
 def harmless[M: BaseModel](answer: M) -> M:
@@ -148,6 +171,11 @@ def dim(text: str) -> Text:
     return Text(text, style="dim")
 
 
+def verbatim(text: str) -> RenderableType:
+    """Text to copy: no line break and no space is added."""
+    return Group(Text(text, no_wrap=True, overflow="ignore"))  # print makes a new one of a Text
+
+
 def indented(part: RenderableType, by: int = 2) -> Padding:
     return Padding(part, (0, 0, 0, by), expand=False)
 
@@ -162,9 +190,18 @@ def table(*columns: str) -> Table:
 
 def bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
     for line in lines:
+        words, command = with_command(line)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row("-", Text(line))
+        grid.add_row("-", Text(words))
         yield indented(grid)
+        if command:
+            yield verbatim(f"    {command}")
+
+
+def with_command(text: str) -> tuple[str, str]:
+    """The words of *text*, and the command at its end, which no line break may cut."""
+    words, az, rest = text.partition(": az ")
+    return (f"{words}:", f"az {rest}") if az else (text, "")
 
 
 def short_account(account: str) -> Text:

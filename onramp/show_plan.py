@@ -1,18 +1,32 @@
 """A plan as text: what would be done, in order, and why."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from onramp.screen import bullets, counted, dim, heading, indented, short_account, signed, table
+from onramp.screen import (
+    bullets,
+    counted,
+    dim,
+    heading,
+    indented,
+    short_account,
+    signed,
+    table,
+    verbatim,
+    with_command,
+)
+from shared.core.diff import cut
 from shared.core.records import ChangeRecord, DecisionRecord, PlanRecord, PlansAnswer
 from shared.core.resource_kinds import ResourceKind, kind_of
 
 _DIFF_LINES = 40
 _VALUE = 120  # characters
+_LINE = 66  # of them fit beside the sign on any terminal
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _COUNTED = {
     "create": "to create",
@@ -21,12 +35,20 @@ _COUNTED = {
     "blocked": "blocked",
 }
 _QUIET = frozenset({"keep"})
+_PARKED = frozenset({"quarantined", "seen"})
 
 
 def show_plans(answer: PlansAnswer, *, full: bool) -> Iterator[RenderableType]:
-    """All of it; accounts with nothing to do in one line each unless *full*."""
+    """All of it; of several accounts those with nothing to do in one line, unless *full*."""
+    folds = len(answer.plans) > 1 and not full
+    calm = [it for it in answer.plans if folds and _is_calm(it)]
     for plan in answer.plans:
-        yield from _plan(plan, full=full)
+        if plan not in calm:
+            yield from _plan(plan, full=full)
+            yield ""
+    if calm:
+        names = ", ".join(it.account.rpartition("/")[2] for it in calm)
+        yield Text.assemble(signed("keep"), f": {names}", (" (--full shows them)", "dim"))
         yield ""
     yield Text(summary(answer), style="bold")
     if any(change.action == "blocked" for plan in answer.plans for change in plan.changes):
@@ -38,11 +60,20 @@ def summary(answer: PlansAnswer) -> str:
     counts = ((actions.count(action), words) for action, words in _COUNTED.items())
     said = ", ".join(f"{number} {words}" for number, words in counts if number)
     errors = sum(bool(plan.error) for plan in answer.plans)
-    unread = f"; {counted(errors, 'account')} could not be looked at" if errors else ""
+    unread = f"{counted(errors, 'account')} could not be looked at"
     if not answer.plans:
         return "No account to look at."
-    where = f" on {counted(len(answer.plans), 'account')}"
-    return f"Plan: {said or 'nothing to do'}{where}{unread}."
+    if errors == len(answer.plans):
+        return f"No plan: {unread}."
+    where = f" on {counted(len(answer.plans) - errors, 'account')}"
+    return f"Plan: {said or 'nothing to do'}{where}{f'; {unread}' if errors else ''}."
+
+
+def _is_calm(plan: PlanRecord) -> bool:
+    """Nobody has to do anything: neither the app nor a person."""
+    calm = all(it.action in _QUIET for it in plan.changes)
+    parked = any(it.state in _PARKED for it in plan.deployments)
+    return calm and not (plan.error or plan.held or parked)
 
 
 def _plan(plan: PlanRecord, *, full: bool) -> Iterator[RenderableType]:
@@ -67,6 +98,7 @@ def _plan(plan: PlanRecord, *, full: bool) -> Iterator[RenderableType]:
     if changes:
         yield ""
         yield indented(_changes(changes, full=full))
+        yield from commands_in(changes)
         yield from _differences(changes, full=full)
     if plan.deployments:
         yield ""
@@ -91,6 +123,14 @@ def _changes(changes: Sequence[ChangeRecord], *, full: bool) -> RenderableType:
     return rows
 
 
+def commands_in(changes: Iterable[ChangeRecord]) -> Iterator[RenderableType]:
+    """What somebody else has to run, to be copied."""
+    for it in changes:
+        _words, command = with_command(it.detail)
+        if command:
+            yield verbatim(f"    {command}")
+
+
 def kind_word(path: str) -> str:
     try:
         kind = kind_of(path)
@@ -102,8 +142,8 @@ def kind_word(path: str) -> str:
 def name_of(path: str) -> str:
     """What tells it from others of its kind."""
     parts = path.split("/")
-    if path.startswith("/"):
-        return parts[-1]
+    if path.startswith("/"):  # a role assignment: the role is in its reason
+        return f"on {path.partition('/providers/Microsoft.Authorization/')[0].rpartition('/')[2]}"
     if parts[0] == "products" and len(parts) > 2:
         return f"{parts[-1]} in {parts[1]}"
     return parts[1] if len(parts) > 1 else path
@@ -112,10 +152,12 @@ def name_of(path: str) -> str:
 def _why(change: ChangeRecord, *, full: bool) -> Iterator[RenderableType]:
     yield Text(name_of(change.path))
     shows_difference = change.drift or change.policy_diff
-    if change.reason and not shows_difference and change.action != "create":  # it says no more
+    says_more = change.action != "create" or change.path.startswith("/")
+    if change.reason and not shows_difference and says_more:
         yield dim(change.reason)
     if change.detail:
-        yield Text.assemble(signed(change.status), f": {change.detail}")
+        words, _command = with_command(change.detail)
+        yield Text.assemble(signed(change.status), f": {words}")
     if change.action == "create" and change.policy_diff and not full:
         yield dim(f"{counted(len(_lines(change)) - 1, 'line')} of policy: --full shows them")
 
@@ -133,29 +175,41 @@ def _differences(changes: Sequence[ChangeRecord], *, full: bool) -> Iterator[Ren
         )
         for drift in it.drift if has_drift else ():
             yield indented(dim(drift.field), 4)
-            yield indented(Text(f"- {_value(drift.actual, full=full)}", style="red"), 4)
-            yield indented(Text(f"+ {_value(drift.desired, full=full)}", style="green"), 4)
+            stands, wanted = _value(drift.actual), _value(drift.desired)
+            if not full:
+                stands, wanted = cut(stands, wanted, _VALUE)
+            yield indented(Text(f"- {stands}", style="red"), 4)
+            yield indented(Text(f"+ {wanted}", style="green"), 4)
         if has_diff:
             yield from _policy(it, full=full)
 
 
-def _value(value: object, *, full: bool) -> str:
+def _value(value: object) -> str:
     if value is None:
         return "nothing"
-    text = value if isinstance(value, str) else json.dumps(value)
-    is_long = len(text) > _VALUE and not full
-    return f"{text[:_VALUE]} ..." if is_long else text
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _policy(change: ChangeRecord, *, full: bool) -> Iterator[RenderableType]:
     lines = _lines(change)
-    shown = lines if full else lines[:_DIFF_LINES]
+    shown = lines if full else _around_differences(lines[:_DIFF_LINES])
     for line in shown:
         style = _DIFF_STYLES.get(line[:1], "dim")
         overflow: Literal["fold", "ellipsis"] = "fold" if full else "ellipsis"
         yield indented(Text(line, style=style, no_wrap=not full, overflow=overflow), 4)
     if left := len(lines) - len(shown):
         yield indented(dim(f"{counted(left, 'line')} more: --full shows them"), 4)
+
+
+def _around_differences(lines: Sequence[str]) -> list[str]:
+    """A line and what it becomes both from where they differ, if no terminal shows that."""
+    shown = list(lines)
+    for at, (one, other) in enumerate(pairwise(lines)):
+        is_pair = (one[:1], other[:1]) == ("-", "+")
+        if is_pair and one[1 : _LINE + 1] == other[1 : _LINE + 1]:
+            stands, wanted = cut(one[1:], other[1:], _LINE)
+            shown[at : at + 2] = [f"-{stands}", f"+{wanted}"]
+    return shown
 
 
 def _lines(change: ChangeRecord) -> list[str]:

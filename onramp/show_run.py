@@ -10,9 +10,19 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from onramp.records import ApplyAnswer
-from onramp.screen import Screen, bullets, counted, dim, heading, indented, short_account, signed
+from onramp.screen import (
+    Screen,
+    bullets,
+    counted,
+    dim,
+    heading,
+    indented,
+    short_account,
+    signed,
+    with_command,
+)
 from onramp.screen import table as make_table
-from onramp.show_plan import kind_word, name_of
+from onramp.show_plan import commands_in, kind_word, name_of
 from shared.core.records import UnitRunRecord
 
 _DONE = frozenset({"applied"})
@@ -76,10 +86,11 @@ def _run(run: UnitRunRecord) -> Iterator[RenderableType]:
     if changes:
         rows = make_table("became", "action", "what", "resource")
         for it in changes:
-            more = [dim(it.detail)] if it.detail else []
+            more = [dim(with_command(it.detail)[0])] if it.detail else []
             name = Group(Text(name_of(it.path)), *more)
             rows.add_row(signed(it.status), it.action, kind_word(it.path), name)
         yield indented(rows)
+        yield from commands_in(changes)
     if run.changes_left_out:
         yield indented(dim(f"and {counted(run.changes_left_out, 'change')} more"))
     if run.error:

@@ -17,7 +17,13 @@ from onramp.screen import (
     signed,
     table,
 )
-from shared.core.records import DeadLetterRecord, DeploymentRecord, RunAnswer, UnitRecord
+from shared.core.records import (
+    DeadLetterRecord,
+    DeploymentRecord,
+    UngovernedAnswer,
+    UnitRecord,
+)
+from shared.core.run_summaries import RunSummary
 
 # In the order in which they want attention.
 _STATES = ("quarantined", "seen", "applied", "verified", "retiring", "excluded", "removed")
@@ -91,7 +97,7 @@ def _held(units: Sequence[UnitRecord]) -> Iterator[RenderableType]:
             lines.append(
                 Text.assemble(signed("held"), f" since {moment(it.hold.since)}: {it.hold.reason}")
             )
-            lines.append(dim(f"go ahead: POST /api/units/{it.id}/release"))
+            lines.append(dim(f"go ahead: python -m onramp release {it.account.rpartition('/')[2]}"))
         lines += [Text.assemble(signed("rejected"), f": {text}") for text in it.refused]
         yield indented(Group(*lines))
     yield ""
@@ -108,11 +114,11 @@ def _letters(letters: Sequence[DeadLetterRecord]) -> Iterator[RenderableType]:
             moment(it.given_up_at), it.kind, about.rpartition("/")[2], it.reason or it.problem
         )
     yield indented(rows)
-    yield indented(dim("replay them: POST /api/dead-letters/replay"))
+    yield indented(dim("do them again: python -m onramp replay"))
     yield ""
 
 
-def _runs(runs: Sequence[RunAnswer]) -> Iterator[RenderableType]:
+def _runs(runs: Sequence[RunSummary]) -> Iterator[RenderableType]:
     yield heading("Last runs")
     if not runs:
         yield indented(dim("none"))
@@ -120,7 +126,8 @@ def _runs(runs: Sequence[RunAnswer]) -> Iterator[RenderableType]:
     rows = table("status", "started", "writes", "about", "error")
     for it in runs:
         accounts = sorted({unit.account.rpartition("/")[2] for unit in it.units})
-        about = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if accounts[3:] else "")
+        more = len(accounts[3:]) + len(it.left_out)
+        about = ", ".join(accounts[:3]) + (f" and {more} more" if more else "")
         error = next((unit.error for unit in it.units if unit.error), "")
         rows.add_row(signed(it.status), moment(it.started), str(it.writes), about, error)
     yield indented(rows)
@@ -157,3 +164,16 @@ def show_served(answer: ServedAnswer) -> Iterator[RenderableType]:
         f"{answer.gateway.rpartition('/')[2]} serves {served} of "
         f"{counted(len(answer.accounts), 'account')}."
     )
+
+
+def show_findings(answer: UngovernedAnswer) -> Iterator[RenderableType]:
+    for it in answer.findings:
+        yield Text.assemble(
+            (f"! {it.kind}", "bold yellow"), f"  {it.api}  ", (f"/{it.path}", "dim")
+        )
+        yield indented(Text(it.words))
+        if it.deployments:
+            yield indented(dim(", ".join(it.deployments)))
+        yield ""
+    found = counted(len(answer.findings), "finding")
+    yield heading(f"{found} at {moment(answer.at)}.")

@@ -10,6 +10,8 @@ from onramp.screen import bullets, dim, heading, indented, moment, signed, table
 from onramp.show_plan import kind_word, name_of
 from shared.core.records import ChangeRecord, ChapterRecord, WhyAnswer
 
+_SERVED = frozenset({"applied", "verified"})
+
 
 def show_story(story: WhyAnswer) -> Iterator[RenderableType]:
     it = story.deployment
@@ -19,7 +21,8 @@ def show_story(story: WhyAnswer) -> Iterator[RenderableType]:
     if model:
         yield indented(dim(f"{model}, {it.sku} {it.capacity}, kind {it.kind}"))
     if it.surfaces:
-        yield indented(dim("served on " + ", ".join(one.surface for one in it.surfaces)))
+        word = "served on" if it.state in _SERVED else "meant for"
+        yield indented(dim(f"{word} {', '.join(one.surface for one in it.surfaces)}"))
     yield ""
     yield Text.assemble(("What to do  ", "bold"), story.advice)
     yield ""

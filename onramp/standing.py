@@ -1,4 +1,4 @@
-"""The commands status and why."""
+"""The commands status, why and ungoverned."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,13 +6,14 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 
 from onramp.app import App
-from onramp.connecting import connect
+from onramp.connection import connect
 from onramp.options import Target, Where
 from onramp.screen import Screen, harmless
-from onramp.show_status import show_served, show_status
+from onramp.show_status import show_findings, show_served, show_status
 from onramp.show_why import show_decision, show_story
+from shared.core.records import UngovernedAnswer
 
-_FAILED = 1
+_FAILED, _FOUND = 1, 2
 
 
 async def status(where: Where, target: Target, screen: Screen, *, every: bool) -> int:
@@ -41,6 +42,19 @@ async def why(where: Where, deployment: str, screen: Screen) -> int:
             decision = await connection.decision(deployment)
         _answer(screen, decision, show_decision)
         return 0
+
+
+async def ungoverned(where: Where, screen: Screen, *, fresh: bool) -> int:
+    """List what reaches models past us; the exit code says whether anything does."""
+    async with connect(where) as connection:
+        with screen.busy("reading the gateway"):
+            if isinstance(connection, App):
+                said = str(fresh).lower()
+                found = await connection.client.get("ungoverned", UngovernedAnswer, fresh=said)
+            else:
+                found = await connection.ungoverned()
+    _answer(screen, found, show_findings)
+    return _FOUND if found.findings else 0
 
 
 def _answer[M: BaseModel](

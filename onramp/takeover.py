@@ -1,36 +1,44 @@
-"""One API on its way to become ours, step by step; what fails is taken back."""
+"""One API on its way to become ours: each step is checked by reading what stands.
+
+So whatever ended a takeover half way, a lost terminal included, the next one sees what is left.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from types import FrameType
 
 from onramp.adoption import (
     ASIDE,
     Adoption,
     Case,
     adoption,
+    answers,
     is_needed,
     marks,
-    plan_when_marked,
+    path_of,
+    plan_without_it,
 )
+from onramp.adoption_losses import losses
+from onramp.adoption_reads import Reader, leads_elsewhere, side_of_ours
 from onramp.adoption_words import az, to_write, words
 from onramp.connection import Tell, Wish
 from onramp.direct import Direct
 from onramp.errors import CliError
 from onramp.records import AdoptionAnswer
-from shared.adapters.arm import Answer
 from shared.adapters.gateway_reads import API_VERSION
-from shared.core.leads import leads_of
 from shared.core.model import Account, Json
-from shared.core.model_hosts import AccountHosts, host_of
 from shared.core.outlook import Outlook, plan_record
+from shared.core.ownership import mark_of
 from shared.core.plan import Action, Change
 from shared.core.records import PlanRecord, UnitRunRecord
 from shared.errors import OnboardingError
 
 _STANDS = frozenset({"applied", "kept"})
+_LOOKS = 3  # an app that runs on its own may write at the same moment
+_UNDO_PAUSES_S = (0.0, 2.0, 6.0)  # what was cut off may still be taking effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Takeover:
     """What was found of an API and of the account that it is to be of.
 
     Attributes:
-        products: That it is in, and *subscriptions* whose keys are for it alone.
+        products: That it is in; *unlinked* are those that ours is not in.
     """
 
     direct: Direct
@@ -46,8 +54,8 @@ class Takeover:
     body: Json
     outlook: Outlook
     adoption: Adoption
-    products: tuple[str, ...]
-    subscriptions: tuple[str, ...]
+    products: tuple[str, ...] = ()
+    unlinked: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -55,26 +63,31 @@ class Takeover:
         """Read all that decides.
 
         Raises:
-            CliError: there is no such API, it leads to another account, or it is one of several
-                versions of an API.
+            CliError: there is no such API, or it is none that can be taken over.
         """
-        found = await _Reader(direct).api(name)
-        name = str(found.body.get("name") or name)
+        if ";" in name:
+            raise CliError(
+                f"{name} is one revision of an API", "Name the API: its id without ;rev=."
+            )
+        reader = Reader(direct)
+        body = (await reader.api(name)).body
+        name = str(body.get("name") or name)
+        _check_owner(name, body, direct.settings.owner)
         outlook = await direct.look(await direct.unit(account), Wish())
         if outlook.account is None:
             raise CliError(f"there is no account {account}", "Check --account.")
-        its = adoption(name, found.body, outlook, owner=direct.settings.owner)
-        made = cls(direct, name, found.body, outlook, its, (), ())
+        its = adoption(name, body, outlook, owner=direct.settings.owner)
+        made = cls(direct, name, body, outlook, its)
         if its.case in (Case.OURS, Case.ELSEWHERE):
             return made
         made._check()
-        warnings = (*await _leads_elsewhere(direct, name, outlook.account), *made._key_names())
-        products, subscriptions = await asyncio.gather(
-            _Reader(direct).products(name), _Reader(direct).subscriptions(name)
-        )
-        return replace(
-            made, products=products, subscriptions=subscriptions, warnings=tuple(warnings)
-        )
+        ours = its.ours.partition("/")[2]
+        products, linked = await asyncio.gather(reader.products(name), reader.products(ours))
+        unlinked = tuple(it for it in products if it not in linked)
+        if its.case is Case.RESUME and not unlinked and answers(outlook, its):
+            return replace(made, adoption=replace(its, case=Case.OURS))
+        warnings = await made._warnings(reader, outlook.account)
+        return replace(made, products=products, unlinked=unlinked, warnings=warnings)
 
     @property
     def case(self) -> Case:
@@ -82,33 +95,42 @@ class Takeover:
 
     @property
     def plan(self) -> PlanRecord:
-        """Of the account: with its mark, if that is what it gets."""
-        if self.case is not Case.MARK:
-            return plan_record(self.outlook)
-        changes = plan_when_marked(self.outlook, self.marks(), owner=self.direct.settings.owner)
-        return plan_record(replace(self.outlook, plan=changes))
+        """Of the account, as adopting will find it."""
+        return plan_record(replace(self.outlook, plan=self._plan))
 
     @property
     def answer(self) -> AdoptionAnswer:
         steps, next_step, undo = words(self)
         return AdoptionAnswer(
             api=self.name,
-            path=str(self.body["properties"].get("path") or ""),
+            path=path_of(self.body),
             account=self.outlook.unit.arm_id,
             case=self.case.value,
             steps=tuple(steps),
-            warnings=self._all_warnings(),
+            warnings=self.warnings,
             snippet=to_write(self),
             next_step=next_step,
             undo=undo,
         )
 
-    async def run(self, tell: Tell) -> None:
+    @property
+    def is_served(self) -> bool:
+        """Whether ours answers at the path already, so that nothing is to be taken back."""
+        return answers(self.outlook, self.adoption)
+
+    def marks(self) -> Mapping[str, str]:
+        return marks(self.outlook, self.adoption.ours, owner=self.direct.settings.owner)
+
+    async def run(self, tell: Tell, say: Callable[[str], None]) -> None:
+        """Do what is left; *say* hears what is taken back."""
         if self.case is Case.MARK:
             await self._mark()
-            return
-        async with self._moved_aside():
+        elif self.is_served:
             await self._make_ours(tell)
+        else:
+            async with self._taken_back(say):
+                await self._move(f"apis/{self.name}", f"{self.adoption.path}{ASIDE}")
+                await self._make_ours(tell)
 
     async def _mark(self) -> None:
         for path, text in self.marks().items():
@@ -116,53 +138,78 @@ class Takeover:
             await self._patch(path, {"description": text}, item.etag)
 
     async def _make_ours(self, tell: Tell) -> None:
-        outlook = await self.direct.look(self.outlook.unit, Wish())
-        run = await self.direct.write(outlook, tell, started=self.direct.clock.now())
+        for _ in range(_LOOKS):
+            outlook = await self.direct.look(self.outlook.unit, Wish())
+            run = await self.direct.write(outlook, tell, started=self.direct.clock.now())
+            if not run.error:
+                break
         if said := _obstacle(run, self.adoption.ours):
             raise CliError(
                 f"ours could not be made: {said}",
-                f"{self.name} is back at /{self.adoption.path}. Change what the message says, and "
-                "adopt it again.",
+                "Change what the message says, and adopt it again.",
             )
-        api = self.adoption.ours.partition("/")[2]
-        for product in self.products:
-            path = f"products/{product}/apis/{api}"
+        for product in self.unlinked:
+            path = f"products/{product}/{self.adoption.ours}"
             await self.direct.arm.put(
-                self._at(path), None, api_version=API_VERSION, if_match=None, until=self._until
+                self._at(path),
+                None,
+                api_version=API_VERSION,
+                if_match=None,
+                until=self.direct.until,
             )
 
     @asynccontextmanager
-    async def _moved_aside(self) -> AsyncIterator[None]:
-        """The API elsewhere, and back again if something fails, Ctrl-C included."""
-        if self.case is Case.REPLACE:
-            await self._move(f"{self.adoption.path}{ASIDE}")
-        try:
-            yield
-        except BaseException as exc:
+    async def _taken_back(self, say: Callable[[str], None]) -> AsyncIterator[None]:
+        """What fails is taken back, Ctrl-C included; a second Ctrl-C is not heard."""
+        where = f"/{self.adoption.path}"
+        with _one_interrupt():
+            try:
+                yield
+            except BaseException as exc:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                say(f"{self.name} goes back to {where}: please wait")
+                await self._take_back(exc)
+                say(f"{self.name} is at {where}, as before.")
+                raise
+
+    async def _take_back(self, cause: BaseException) -> None:
+        for pause in _UNDO_PAUSES_S:
+            await self.direct.clock.sleep(pause)
             try:
                 await self._take_ours_off()
-                await self._move(self.adoption.path)
-            except OnboardingError as also:
-                raise CliError(
-                    f"{exc}; and {self.name} could not be moved back: {also}",
-                    f"Delete {self.adoption.ours}, then: "
-                    + az(self, f"--path {self.adoption.path}"),
-                ) from exc
-            raise
+                await self._move(f"apis/{self.name}", self.adoption.path)
+            except OnboardingError as exc:
+                also = exc
+            else:
+                return
+        raise CliError(
+            f"{str(cause) or 'stopped'}; and {self.name} could not be moved back: {also}",
+            "Adopt it again to go on. To go back, delete "
+            f"{self.adoption.ours}, then: {az(self, f'--path {self.adoption.path}')}",
+        ) from cause
 
     async def _take_ours_off(self) -> None:
-        """What was half made holds the path that the other is to have again."""
-        outlook = await self.direct.look(self.outlook.unit, Wish())
-        path = self.adoption.ours
-        if path in outlook.actual.resources:
-            change = Change(
-                Action.DELETE, path, "not adopted", actual=outlook.actual.resources[path]
-            )
-            await self.direct.gateway.apply(change, until=self._until)
+        """What was half made holds the path that the other is to have again.
 
-    async def _move(self, path: str) -> None:
-        found = await _Reader(self.direct).api(self.name)
-        await self._patch(f"apis/{self.name}", {"path": path}, found.etag)
+        Ours may have stood at another path before: then it goes back there.
+        """
+        path, its = self.adoption.ours, self.adoption.path.lower()
+        before = self.outlook.actual.resources.get(path)
+        was = path_of(before.body) if before else ""
+        outlook = await self.direct.look(self.outlook.unit, Wish())
+        stands = outlook.actual.resources.get(path)
+        if stands is None:
+            return
+        if was and was.lower() != its:
+            await self._move(path, was)
+            return
+        change = Change(Action.DELETE, path, "not adopted", actual=stands)
+        await self.direct.gateway.apply(change, until=self.direct.until)
+
+    async def _move(self, api: str, path: str) -> None:
+        found = await Reader(self.direct).api(api.partition("/")[2])
+        if path_of(found.body) != path:
+            await self._patch(api, {"path": path}, found.etag)
 
     async def _patch(self, path: str, properties: Json, etag: str) -> None:
         await self.direct.arm.patch(
@@ -170,116 +217,89 @@ class Takeover:
             {"properties": properties},
             api_version=API_VERSION,
             if_match=etag,
-            until=self._until,
+            until=self.direct.until,
         )
-
-    @property
-    def _until(self) -> float:
-        return self.direct.until
 
     def _at(self, path: str) -> str:
         return f"{self.direct.settings.gateway_id.arm_id}/{path}"
 
-    def marks(self) -> Mapping[str, str]:
-        return marks(self.outlook, self.adoption.ours, owner=self.direct.settings.owner)
+    @property
+    def _plan(self) -> tuple[Change, ...]:
+        if self.case not in (Case.MARK, Case.REPLACE):
+            return self.outlook.plan
+        owner = self.direct.settings.owner
+        return plan_without_it(self.outlook, self.adoption.ours, owner=owner)
 
     def _check(self) -> None:
-        properties = self.body["properties"]
-        if properties.get("apiVersionSetId"):
+        if self.body["properties"].get("apiVersionSetId"):
             raise CliError(
                 f"{self.name} is one of several versions of an API, which share one path",
                 "Take it out of its version set first, or give ours another path in onramp.yaml.",
             )
         if self.outlook.held:
             raise CliError(f"the account is held: {self.outlook.held}", "See status.")
+        needed = (it for it in self._plan if is_needed(it.path, self.adoption.ours))
+        for it in needed:
+            if it.action is Action.BLOCKED:
+                raise CliError(
+                    f"ours can't be made: {it.path} {it.reason}{_whose(it)}",
+                    "Take that off first, or adopt the API that it belongs to.",
+                )
 
-    def _key_names(self) -> list[str]:
-        """Where callers put their key now, if ours won't look there."""
-        if self.case is Case.MARK:
-            return []
-        resources = {it.path: it.body for it in self.outlook.wanted.resources}
-        theirs = self.body["properties"].get("subscriptionKeyParameterNames") or {}
-        ours = resources[self.adoption.ours]["properties"]["subscriptionKeyParameterNames"]
-        if theirs.get("header", "").lower() in ("", ours["header"].lower()):
-            return []
-        return [f"Callers send their key as {theirs['header']}; ours takes it as {ours['header']}."]
-
-    def _all_warnings(self) -> tuple[str, ...]:
-        if self.case is Case.MARK or not self.subscriptions:
-            return self.warnings
-        names = ", ".join(self.subscriptions)
-        warning = (
-            f"The keys of these subscriptions are for {self.name} alone and won't open ours: "
-            f"{names}. Give their owners others first."
-        )
-        return (*self.warnings, warning)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    direct: Direct
-
-    async def api(self, name: str) -> Answer:
-        found = await self.direct.arm.get(
-            f"{self._root}/apis/{quote(name, safe='')}",
-            api_version=API_VERSION,
-            until=self.direct.until,
-        )
-        if found is None:
+    async def _warnings(self, reader: Reader, account: Account) -> tuple[str, ...]:
+        api, survey = await reader.survey(self.name)
+        if api is None:
             raise CliError(
-                f"there is no API {name} on {self.direct.settings.gateway_id.name}",
-                "The portal shows an API's id under Settings; so does: az apim api list.",
+                f"{self.name} is in no list of the gateway's APIs", "Try again in a minute."
             )
-        return found
-
-    async def products(self, name: str) -> tuple[str, ...]:
-        items = await self._list(f"apis/{quote(name, safe='')}/products")
-        return tuple(sorted(str(it.get("name")) for it in items))
-
-    async def subscriptions(self, name: str) -> tuple[str, ...]:
-        """Those whose scope is this API alone; a scope is a whole resource id."""
-        end = f"/apis/{name}".lower()
-        items = await self._list("subscriptions")
-        return tuple(
-            sorted(
-                str(it["properties"].get("displayName") or it.get("name"))
-                for it in items
-                if str(it["properties"].get("scope", "")).lower().endswith(end)
-            )
+        theirs, subscriptions = await asyncio.gather(
+            reader.side(self.name, self.body, api, survey), reader.subscriptions(self.name)
+        )
+        ours = side_of_ours(self.outlook, self.adoption.ours)
+        return (
+            *leads_elsewhere(api, survey, account),
+            *losses(theirs, ours),
+            *self._alone(subscriptions),
         )
 
-    async def _list(self, path: str) -> list[Json]:
-        pages = self.direct.arm.list(
-            f"{self._root}/{path}", api_version=API_VERSION, until=self.direct.until
-        )
-        return [it async for it in pages]
-
-    @property
-    def _root(self) -> str:
-        return self.direct.settings.gateway_id.arm_id
+    def _alone(self, subscriptions: tuple[str, ...]) -> Iterator[str]:
+        if self.case is not Case.MARK and subscriptions:
+            yield (
+                f"The keys of these subscriptions are for {self.name} alone and won't open ours: "
+                f"{', '.join(subscriptions)}. Give their owners others first."
+            )
 
 
-async def _leads_elsewhere(direct: Direct, name: str, account: Account) -> list[str]:
-    """Warnings about what was not understood.
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """The first Ctrl-C cancels, as asyncio has it; asyncio would let the second one kill."""
+    asyncios = signal.getsignal(signal.SIGINT)
 
-    Raises:
-        CliError: the API leads somewhere, and nowhere to *account*.
-    """
-    survey = await direct.survey.read(until=direct.until)
-    api = next((it for it in survey.apis if it.name.lower() == name.lower()), None)
-    if api is None:
-        return [f"Where {name} leads was not found: it is no current revision."]
-    found, hosts = leads_of(api, survey), AccountHosts.of([account])
-    reached = [it for it in found.leads if hosts.accounts(it)]
-    others = sorted({host_of(it.url) for it in found.leads if not hosts.accounts(it)} - {""})
-    if others and not reached:
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if callable(asyncios):
+            asyncios(number, frame)
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, asyncios)
+
+
+def _check_owner(name: str, body: Json, owner: str) -> None:
+    """What another installation made, it would write again."""
+    mark = mark_of(body)
+    if mark is not None and mark.owner != owner:
         raise CliError(
-            f"{name} leads to {', '.join(others)}, not to {account.id.name}",
-            "Name the --account that it leads to.",
+            f"{name} belongs to another installation, with the owner {mark.owner}",
+            "Have that one give it up first; or give its --owner, if it is the one that you mean.",
         )
-    warnings = [f"Not understood of it: {it}." for it in sorted(found.unclear)]
-    warnings += [f"It also leads to {it}, where ours won't." for it in others]
-    return warnings
+
+
+def _whose(change: Change) -> str:
+    mark = mark_of(change.actual.body) if change.actual else None
+    return f" and has the owner mark {mark}" if mark else ""
 
 
 def _obstacle(run: UnitRunRecord, ours: str) -> str:

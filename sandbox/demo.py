@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,21 @@ async def run(
                 if stay:
                     timeline.say("demo", "the board stays up until Ctrl-C", style="bold")
                     timeline.wait("Ctrl-C ends it")
-                    await asyncio.Event().wait()
+                    await interrupted()
     except (DemoFailedError, ClientsFailedError, OperatorFailedError) as exc:
         timeline.console.print(f"demo failed: {exc}", style="bold red", markup=False)
         return 1
     return 0
+
+
+async def interrupted() -> None:
+    """Until Ctrl-C, which is no failure here."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _console() -> Console:
@@ -212,8 +223,9 @@ class _Story:
             )
             for name in ACCOUNTS
         }
-        tables = (gateway_table(found, roles), state_table(known))
-        self.timeline.console.print("", tables[0], "", tables[1], "", sep="\n")
+        console = self.timeline.console
+        stands = gateway_table(found, roles, width=console.width)
+        console.print("", stands, "", state_table(known), "", sep="\n")
         apis = {it.path: it for it in found}
         problems = [
             *demo_world.problems(apis, roles, dict(map(_state, known["deployments"]))),

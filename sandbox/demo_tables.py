@@ -14,6 +14,7 @@ from sandbox.client import GATEWAY_VERSION, ArmClient
 from sandbox.contracts import Json
 
 _ROLES_VERSION = "2022-04-01"
+_WIDE = 110  # columns, for all of a table's own
 _NAME = re.compile(r'@\(\(string\)context\.Variables\["deployment"\] == "([^"]+)"\)')
 _START = re.compile(r"^/(deployments/\{[^}]+\}/|v\d/)?")
 
@@ -128,27 +129,34 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def gateway_table(apis: Sequence[Standing], roles: Mapping[str, Sequence[str]]) -> Table:
-    table = _table(
-        "In the gateway", "API, and where it leads", "calls", "product", "tokens per minute"
+def gateway_table(
+    apis: Sequence[Standing], roles: Mapping[str, Sequence[str]], *, width: int = _WIDE
+) -> Table:
+    """What stands; less than *_WIDE* has two columns, so that no word is broken."""
+    title, limits = "In the gateway", "tokens per minute"
+    table = (
+        _table(title, "API, and where it leads", limits)
+        if width < _WIDE
+        else _table(title, "API, and where it leads", "calls", "product", limits)
     )
     for api in apis:
-        table.add_row(
-            f"/{api.path}\n{api.backend or 'leads nowhere'}\n"
-            f"as the gateway, for {urlsplit(api.identity).hostname or 'nobody'}",
-            _with_counts(api.calls),
-            "\n".join(api.products),
-            _limits(api),
-        )
+        backend, identity = api.backend or "leads nowhere", urlsplit(api.identity).hostname
+        calls, products = _with_counts(api.calls), ", ".join(api.products)
+        where = f"as the gateway, for {identity or 'nobody'}"
+        if width < _WIDE:
+            backend, lines = backend.removeprefix("https://"), ", ".join(calls)
+            first = f"/{api.path}\n{backend}\n{where}\n{lines}\nin {products or 'no product'}"
+            table.add_row(first, _limits(api))
+        else:
+            lines = "\n".join(calls)
+            table.add_row(f"/{api.path}\n{backend}\n{where}", lines, products, _limits(api))
     given = (f"{', '.join(names) or 'no role'} on {name}" for name, names in roles.items())
     table.caption = f"The gateway's identity has: {'; '.join(given)}"
     return table
 
 
-def _with_counts(calls: Mapping[str, int]) -> str:
-    return "\n".join(
-        name if count == 1 else f"{name} ({count})" for name, count in sorted(calls.items())
-    )
+def _with_counts(calls: Mapping[str, int]) -> list[str]:
+    return [name if count == 1 else f"{name} ({count})" for name, count in sorted(calls.items())]
 
 
 def _limits(api: Standing) -> str:

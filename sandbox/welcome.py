@@ -32,8 +32,15 @@ import openai, os
 client = openai.OpenAI(base_url=os.environ["GATEWAY_URL"] + "/contoso/openai/v1", api_key=os.environ["GATEWAY_KEY"])
 print(client.chat.completions.create(model="gpt-4o", messages=[{{"role": "user", "content": "hello"}}]).choices[0].message.content)'
 
-  # what the app knows, and a look at everything again
-  curl -s "$FUNCTIONS/api/deployments" -H "x-functions-key: $KEY" | python3 -m json.tool
+  # what the app knows, why, and what it would do
+  {python} -m onramp status
+  {python} -m onramp why contoso/gpt-4o
+  {python} -m onramp plan
+
+  # the same on the gateway itself, without the app (docs/command-line.md)
+  {python} -m onramp plan --gateway "$GATEWAY"
+
+  # the app's HTTP API: a look at everything again
   curl -sw "\\n" -X POST "$FUNCTIONS/api/reimport" -H "x-functions-key: $KEY" -d '{{"all": true}}'
 
   # the sweep, without waiting for the timer
@@ -82,7 +89,15 @@ def env_file(path: Path | None, azure: LocalAzure) -> Iterator[None]:
         "KEY": points.extra.get("functionKey", ""),
         "MASTER_KEY": points.extra.get("masterKey", ""),
         "TOKEN": azure.token(),
+        # For the command line and azure-identity, which signs in as the local tenant's application.
+        "ONRAMP_ARM_ENDPOINT": points.arm,
+        "IDENTITY_ENDPOINT": f"{points.identity}/msi/token",
+        "IDENTITY_HEADER": points.extra["identityHeader"],
     }
+    if azure.app is None:
+        values["ONRAMP_GATEWAY_ID"] = azure.gateway_id
+    else:
+        values |= {"ONRAMP_APP": points.functions, "ONRAMP_KEY": points.extra["functionKey"]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text("".join(f"export {name}={shlex.quote(it)}\n" for name, it in values.items()))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import shlex
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -32,27 +33,39 @@ async def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> Ran:
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
+async def shell(arguments: str, *, cwd: Path) -> Ran:
+    """As a line of a shell, for where its answer goes."""
+    process = await asyncio.create_subprocess_shell(
+        f"{shlex.quote(sys.executable)} {arguments}", env=_BARE, cwd=cwd, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+    return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
 async def on_terminal(
     *arguments: str,
     env: Mapping[str, str],
     columns: int = 100,
     answer: str = "",
-    interrupt_at: str = "",
+    interrupt_at: str | tuple[str, ...] = "",
 ) -> Ran:
-    """On a terminal; *answer* is typed at a question, Ctrl-C when *interrupt_at* is shown."""
+    """On a terminal; *answer* is typed at a question, Ctrl-C when *interrupt_at* is shown.
+
+    Of several, each once.
+    """
     ours, its = pty.openpty()
     shape = {"COLUMNS": str(columns), "TERM": "xterm-256color"}
     streams = {"stdin": its, "stdout": its, "stderr": its}
-    shown = ""
+    shown, due = "", [interrupt_at] if isinstance(interrupt_at, str) else [*interrupt_at]
     async with _process(arguments, {**shape, **env}, ROOT, **streams) as process:
         os.close(its)
         while part := await asyncio.to_thread(_read, ours):
             shown += part
             if answer and "[y/N]" in part:
                 os.write(ours, f"{answer}\n".encode())
-            if interrupt_at and interrupt_at in shown:
+            if due and due[0] and due[0] in shown:
                 process.send_signal(signal.SIGINT)
-                interrupt_at = ""
+                del due[0]
         code = await process.wait()
     os.close(ours)
     return Ran(code, shown)

@@ -109,7 +109,7 @@ async def test_what_fails_is_taken_back(gate: Gate) -> None:
 
     assert failed.code == 1
     assert "no such policy" in failed.err
-    assert f"{name} is back at /{path}" in failed.err
+    assert f"{name} is at /{path}, as before." in failed.err
     assert back is not None
     assert (back["path"], half) == (path, None)
     assert answer.done

@@ -91,10 +91,40 @@ async def test_ctrl_c_ends_it_at_once(stage: Stage, app_env: dict[str, str]) -> 
     await stage.deploy(account)
     await stage.quiet()
 
-    ran = await on_terminal("apply", "--account", account, env=app_env, interrupt_at="[y/N]")
+    twice = ("[y/N]", "stopped")
+    ran = await on_terminal("apply", "--account", account, env=app_env, interrupt_at=twice)
 
     assert (ran.code, stage.writes()) == (130, [])
+    assert ran.out.rstrip().endswith("stopped")
     assert "Traceback" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [("--account", "is called nosuch"), ("--deployment", "has never seen nosuch/gpt-4o")],
+)
+async def test_a_name_that_is_not_there_is_no_answer(
+    app_env: dict[str, str], option: str, what: str
+) -> None:
+    named = "nosuch/gpt-4o" if option == "--deployment" else "nosuch"
+
+    ran = await run("status", option, named, env=app_env)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert what in ran.err
+
+
+async def test_whoever_agrees_has_seen_what_to_also_where_the_answer_is_json(
+    stage: Stage, app_env: dict[str, str]
+) -> None:
+    account = await stage.account(tags=OBSERVE)
+    await stage.deploy(account)
+    await stage.quiet()
+
+    ran = await on_terminal("apply", "--account", account, "--json", env=app_env, answer="n")
+
+    assert (ran.code, stage.writes()) == (1, [])
+    assert "+ create" in ran.out.partition("[y/N]")[0]
 
 
 @pytest.mark.parametrize("command", [("plan",), ("status",)])

@@ -92,15 +92,57 @@ async def test_what_takes_off_too_much_waits_for_a_word(gate: Gate) -> None:
     assert allowed.code == 0
 
 
+async def test_a_path_that_another_api_has_is_known_before_anything_is_written(gate: Gate) -> None:
+    account = await gate.account("gpt-4o")
+    await gate.own(
+        "apis/hand-made", {"displayName": "x", "path": f"{account}/openai", "protocols": ["https"]}
+    )
+    gate.writes()
+
+    planned = await run("plan", "--account", account, env=gate.env)
+    asked = await run("why", f"{account}/gpt-4o", "--text", env=gate.env)
+    assert gate.writes() == []
+    applied = await run("apply", "--account", account, "--yes", "--text", env=gate.env)
+
+    words = f"path {account}/openai is taken by API hand-made (adopt takes it over)"
+    (plan,) = PlansAnswer.model_validate_json(planned.out).plans
+    blocked = [it for it in plan.changes if it.action == "blocked"]
+    assert {it.reason for it in blocked} == {words}
+    assert [it.state for it in plan.deployments] == ["quarantined"]
+    assert words in plan.deployments[0].reason
+    assert "! quarantined" in asked.out
+    assert words in " ".join(asked.out.split())
+    assert (planned.code, applied.code) == (2, 1)
+    assert "blocked" in applied.out
+    assert "ValidationError" not in applied.out
+    assert await gate.at("apis/hand-made") is not None
+
+
 async def test_something_refused_is_a_failure_and_says_why(gate: Gate) -> None:
     account = await gate.account("gpt-4o")
-    await gate.own("apis/hand-made", {"displayName": "x", "path": f"{account}/openai"})
+    error = {"code": "ValidationError", "message": "a name of no kind"}
+    match = {"method": "PUT", "path": f"/backends/{account}-azure-openai-[0-9a-f]+-ai-endpoint$"}
+    gate.azure.arm.faults.add(match, {"status": 400, "body": {"error": error}})
 
     ran = await run("apply", "--account", account, "--yes", "--text", env=gate.env)
 
     assert ran.code == 1
     assert "x rejected" in ran.out
-    assert "with the same Path" in " ".join(ran.out.split())
+    assert "a name of no kind" in " ".join(ran.out.split())
+
+
+async def test_what_an_observed_account_would_get_is_not_told_as_applied(gate: Gate) -> None:
+    account = await gate.account("gpt-4o", tags={"onramp:mode": "observe"})
+
+    planned = await run("plan", "--account", account, env=gate.env)
+    asked = await run("why", f"{account}/gpt-4o", env=gate.env)
+
+    (plan,) = PlansAnswer.model_validate_json(planned.out).plans
+    decision = DecisionAnswer.model_validate_json(asked.out)
+    assert [it.state for it in plan.deployments] == [decision.state] == ["seen"]
+    assert "the account is only observed" in decision.reason
+    assert "mode observe" in decision.notes[0]
+    assert "mode" in decision.advice
 
 
 async def test_status_reads_what_stands_off_the_gateway(gate: Gate) -> None:

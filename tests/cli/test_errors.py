@@ -1,6 +1,11 @@
 """What goes wrong is told in a line, and what to do about it in another."""
 
 import asyncio
+import json
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +16,13 @@ import pytest
 from aiohttp import web
 
 from onramp.app_client import AppClient
+from onramp.connection import chosen
 from onramp.errors import CliError
 from sandbox.processes import listen
 from shared.core.records import HealthAnswer
+from shared.core.resource_ids import AccountId
 from tests.cli.gate import Gate
-from tests.cli.terminal import Ran, run
+from tests.cli.terminal import ROOT, Ran, on_terminal, run, shell
 
 
 @asynccontextmanager
@@ -93,6 +100,124 @@ async def test_nobody_is_signed_in(gate: Gate) -> None:
     ran = await run("plan", env={**env, **only_here})
 
     assert is_two_lines(ran, "you are not signed in to Azure", "az login"), ran
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "do"),
+    [
+        (
+            "AADSTS65001: The user has not consented. Trace ID: 1 Run az login --scope api://x",
+            "Entra gives no token: AADSTS65001: The user has not consented",
+            "Authorized client applications",
+        ),
+        ("AADSTS500011: There is no resource principal api://x.", "AADSTS500011", "--audience"),
+        ("AADSTS70043: The refresh token has expired.", "AADSTS70043", "Run az login again"),
+        ("Please run 'az login' to setup account.", "you are not signed in", "Run az login"),
+    ],
+)
+async def test_what_entra_says_is_told(
+    gate: Gate, tmp_path: Path, said: str, what: str, do: str
+) -> None:
+    tool = tmp_path / "az"
+    tool.write_text(f'#!/bin/sh\necho "ERROR: {said}" >&2\nexit 1\n')
+    tool.chmod(0o755)
+    env = {key: it for key, it in gate.env.items() if not key.startswith("IDENTITY_")}
+    only_az = {"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential", "PATH": f"{tmp_path}:/bin"}
+
+    ran = await run("plan", env={**env, **only_az})
+
+    assert is_two_lines(ran, what, do), ran
+    assert "Trace ID" not in ran.err
+
+
+async def test_a_token_that_arm_does_not_take_is_no_missing_role(gate: Gate) -> None:
+    said = {"code": "ExpiredAuthenticationToken", "message": "The access token expired."}
+    gate.azure.arm.faults.add({"path": "/apim-onramp$"}, {"status": 401, **said})
+
+    ran = await run("plan", env=gate.env)
+
+    gate.azure.arm.faults.clear()
+    assert is_two_lines(ran, "does not take your sign-in: ExpiredAuthenticationToken", "az login")
+    assert "role" not in ran.err
+
+
+async def test_an_arm_that_is_not_there_is_named(gate: Gate) -> None:
+    nobody = {"ONRAMP_ARM_ENDPOINT": "http://127.0.0.1:9"}
+
+    ran = await run("plan", env={**gate.env, **nobody})
+
+    assert is_two_lines(ran, "127.0.0.1:9 can't be reached", "--arm-endpoint"), ran
+
+
+async def test_what_only_a_person_can_do_is_told_on_a_pipe_as_well(gate: Gate) -> None:
+    account = await gate.account("gpt-4o")
+    await run("apply", "--account", account, "--yes", env={**gate.env, "ONRAMP_OWNER": "other"})
+
+    ran = await run("apply", "--account", account, "--yes", env=gate.env)
+
+    assert (ran.code, json.loads(ran.out)) == (1, {"accounts": []})
+    assert f"error: {account}: apis/{account}-azure-openai-" in ran.err
+    assert "is blocked: " in ran.err
+
+
+async def test_a_command_for_somebody_else_can_be_copied(gate: Gate) -> None:
+    account = await gate.account("gpt-4o")
+    no = {"status": 403, "code": "AuthorizationFailed", "message": "no"}
+    gate.azure.arm.faults.add({"method": "PUT", "path": "/roleAssignments/"}, no)
+
+    ran = await on_terminal("apply", "--account", account, "--yes", "--text", env=gate.env)
+
+    gate.azure.arm.faults.clear()
+    (line,) = [it for it in ran.out.splitlines() if it.strip().startswith("az role assignment")]
+    assert re.fullmatch(r" +az role .* --role [\w-]{36} --scope /\S+/accounts/\S+", line.rstrip())
+
+
+async def test_a_command_that_is_not_there_points_at_those_that_are() -> None:
+    ran = await run("plann", env={})
+
+    assert is_two_lines(ran, "No such command 'plann'", "python -m onramp --help tells more"), ran
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "what"),
+    [
+        (">/dev/full", 1, "the answer can't be written: No space left on device"),
+        (">&-", 1, "stdout is closed"),
+        ("| true", 0, ""),
+    ],
+)
+async def test_an_answer_that_has_nowhere_to_go(
+    tmp_path: Path, where: str, code: int, what: str
+) -> None:
+    (tmp_path / "onramp.yaml").write_text("defaults: {onboard: false}\n")
+
+    ran = await shell(f"-m onramp validate onramp.yaml {where}", cwd=tmp_path)
+
+    assert (ran.code, what in ran.err) == (code, True), ran
+    assert "bug" not in ran.err
+
+
+async def test_ctrl_c_while_it_is_still_imported_just_ends_it() -> None:
+    telling = [sys.executable, "-X", "importtime", "-m", "onramp", "--version"]
+    process = await asyncio.create_subprocess_exec(*telling, cwd=ROOT, stdout=PIPE, stderr=PIPE)
+    assert process.stderr is not None
+    await process.stderr.readuntil(b"pydantic")
+
+    process.send_signal(signal.SIGINT)
+
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+
+
+def test_not_all_known_accounts_are_listed_and_that_is_told() -> None:
+    group = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg"
+    ids = (f"{group}/providers/Microsoft.CognitiveServices/accounts/a-{it:02}" for it in range(12))
+
+    with pytest.raises(CliError) as raised:
+        chosen(tuple(map(AccountId.parse, ids)), "b")
+
+    assert "a-09 and 2 more." in raised.value.do
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,54 @@ def test_a_plan_looks_as_it_was_agreed(width: int) -> None:
     assert max(map(cell_len, shown.splitlines())) <= width
 
 
+def test_of_several_accounts_those_with_nothing_to_do_take_one_line() -> None:
+    calm = [
+        PLANS.plans[0].model_copy(
+            update={
+                "account": ACCOUNT.format(f"calm-{number}"),
+                "held": "",
+                "changes": (change("keep", "apis/x"),),
+                "deployments": (
+                    DecisionRecord(name="gpt-4o", state="applied", reason="onboarded"),
+                ),
+            }
+        )
+        for number in range(3)
+    ]
+    parked = DecisionRecord(name="sora", state="quarantined", reason="no enabled surface")
+    troubled = calm[2].model_copy(update={"deployments": (parked,)})
+
+    all_calm = as_text(PlansAnswer(writes=0, plans=tuple(calm)), 80)
+    one_troubled = as_text(PlansAnswer(writes=0, plans=(*calm[:2], troubled)), 80)
+    alone = as_text(PlansAnswer(writes=0, plans=(calm[0],)), 80)
+
+    assert all_calm == (
+        "= keep: calm-0, calm-1, calm-2 (--full shows them)\n\nPlan: nothing to do on 3 accounts.\n"
+    )
+    assert "= keep: calm-0, calm-1 (" in one_troubled
+    assert "! quarantined   sora" in one_troubled
+    assert "✓ applied   gpt-4o" in alone
+
+
+def test_accounts_without_a_plan_are_not_said_to_have_nothing_to_do() -> None:
+    shown = as_text(PlansAnswer(writes=0, plans=PLANS.plans[1:]), 80)
+
+    assert "No plan: 1 account could not be looked at." in shown
+    assert "nothing to do" not in shown
+
+
+def test_two_long_lines_are_shown_where_they_differ() -> None:
+    lines = tuple(f"{it}<set-body>{'x' * 100}{it}</set-body>" for it in "-+")
+    update = change("update", f"apis/{API}/policies/policy", policy_diff=("@@ 1 @@", *lines))
+    plan = PLANS.plans[0].model_copy(update={"changes": (update,)})
+
+    shown = as_text(PlansAnswer(writes=1, plans=(plan,)), 80).splitlines()
+
+    minus, plus = (next(it for it in shown if it.startswith(f"    {sign}.")) for sign in "-+")
+    assert minus.endswith("x-</set-body>")
+    assert plus.endswith("x+</set-body>")
+
+
 def test_names_of_others_do_not_steer_the_terminal() -> None:
     evil = DecisionRecord(name="x\x1b[2J\u202e", state="applied", reason="\x9b31m\r\n")
     plan = PLANS.plans[0].model_copy(update={"deployments": (evil,)})

@@ -1,8 +1,11 @@
 """What holds ``make demo``: its rules file can be used, and it says so when something is wrong."""
 
+import asyncio
 import io
 import json
+import os
 import re
+import signal
 import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
@@ -110,8 +113,8 @@ def test_it_fails_over_an_api_or_a_role_or_a_state_that_is_missing() -> None:
     ]
 
 
-def printed(*what: object) -> str:
-    console = Console(file=io.StringIO(), width=WIDTH)
+def printed(*what: object, width: int = WIDTH) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(*what)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -149,6 +152,35 @@ def test_no_address_and_no_name_is_broken_at_120_columns() -> None:
         "p50 12.3 s, p95 45.6 s, of 9 deployments, 1 of them asked up to the gateway only",
     ):
         assert whole in text
+
+
+def test_nor_is_one_at_80_columns() -> None:
+    apis = list(all_apis().values())
+    text = printed(gateway_table(apis, ROLES, width=80), state_table(all_known()), width=80)
+
+    assert max(map(len, text.splitlines())) <= 80
+    words = {word for said in STATES.values() for word in said.split()}
+    shown = {it.strip(":;") for it in text.split()}
+    for whole in (
+        *(f"│ /{path} " for path in EXPECTED),
+        *(f"│ {api.backend.removeprefix('https://')} " for api in apis),
+        "messages/count_tokens, responses (7)",
+        "as the gateway, for cognitiveservices.azure.com",
+        "trial       410 Gone",
+        *STATES,
+    ):
+        assert whole in text
+    assert {it.strip(":;") for it in words} <= shown
+
+
+async def test_ctrl_c_at_the_end_is_no_failure() -> None:
+    waiting = asyncio.create_task(demo.interrupted())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    os.kill(os.getpid(), signal.SIGINT)
+
+    await asyncio.wait_for(waiting, 10)
 
 
 def test_it_fails_over_an_answer_whose_moment_is_not_known() -> None:

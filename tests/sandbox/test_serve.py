@@ -200,6 +200,9 @@ async def test_what_a_person_is_told_to_try_works_as_printed(tmp_path: Path) -> 
         answer = await _shell(f". {environment}\n  #{after.split('  # what the app knows')[0]}")
 
         assert answer == "contoso/gpt-4o heard: hello\n"
+        commands = after.split("# what the app knows")[1].split("# the app's HTTP API")[0]
+        told = await _shell(f". {environment}\n  #{commands}")
+        assert [it for it in ('"deadLetters"', '"chapters"', '"plans"') if it not in told] == []
         url = await _shell(f'. {environment}; echo -n "$GATEWAY_URL"')
         assert f"  gateway     {url}\n" in given
     finally:
