@@ -27,6 +27,7 @@ class Ask:
         state: The applied state to go back to.
         lifts: What held the unit when it was sent.
         before: What the gateway served of the units when it was sent.
+        versions: Of the units in Azure then.
         status: Of the answer; 0 while nobody knows.
         is_done: Its plan is; its run waits for something else, and goes on as any other.
         is_passed_on: Its run was held over somebody else's plan, and another goes on for it.
@@ -43,6 +44,7 @@ class Ask:
     state: str = ""
     lifts: Hold | None = None
     before: Mapping[str, truth.Served] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
     status: int = 0
     is_done: bool = False
     is_passed_on: bool = False

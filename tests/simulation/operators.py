@@ -126,6 +126,7 @@ class Operators:
     def order(self, order: Ask, body: Json) -> None:
         order.sent = self.promises.journal.loop.time()
         order.before = {k: v for it in order.units for k, v in self.promises.serving(it).items()}
+        order.versions = {it: self.promises.versions[it] for it in order.units}
         self.promises.asks.append(order)
         words = (order.kind, *order.units, "force" * order.force, "plan" * bool(order.digest))
         what = " ".join(filter(None, words))

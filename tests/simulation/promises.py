@@ -228,6 +228,8 @@ class Promises:
         account = self.store.get(f"{ACCOUNTS}/{unit}")
         if account is None or self.versions[unit] != cause.run.seen_to:
             return  # the world is not the one that the run saw
+        if self.versions[unit] != ask.versions[unit]:
+            return  # a surface may have been off when it was written, and be back by the end
         if mode_of(account, cause.run.mode) is Mode.OBSERVE or cause.run.is_held:
             return  # it only says what it would do
         served = ask.before.keys() & truth.expected(self.store).keys() & self.serving(unit).keys()
