@@ -55,7 +55,9 @@ def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rule
         stands=what_stands(outlook.actual.resources, result.changes),
         rejections=rejections.after(result.changes, claim.rejections, outlook.refused, now),
         drifted=tuple(dict.fromkeys((*run.drifted, *_put_right(result)))),
-        order=_left_of(claim.order, result.changes),
+        order=claim.order
+        if _is_too_early(claim, result)
+        else _left_of(claim.order, result.changes),
         hold=_hold(claim, outlook, now),
         applied_state=stands,
     )
@@ -101,9 +103,17 @@ def _status(claim: Claim, result: Result, *, is_unseen: bool, is_patient: bool) 
     status = run_status(result.changes, result.outlook.wanted.verdicts if is_patient else ())
     if is_unseen:
         return RunStatus.WAITING
+    if status is RunStatus.SUCCEEDED and _is_too_early(claim, result):
+        return RunStatus.WAITING if is_patient else RunStatus.INCOMPLETE
     if result.is_unproven and status is RunStatus.SUCCEEDED:
         return RunStatus.WAITING if claim.attempts < _PROOFS else RunStatus.INCOMPLETE
     return status
+
+
+def _is_too_early(claim: Claim, result: Result) -> bool:
+    """Somebody ordered writes, and ARM is at work on what they are for: it is kept as it stands."""
+    is_ordered = claim.order.force or claim.order.agreed
+    return is_ordered and any(it.keeps and not it.rules for it in result.verdicts)
 
 
 def _put_right(result: Result) -> tuple[str, ...]:

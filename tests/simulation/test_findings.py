@@ -86,3 +86,8 @@ def test_an_account_that_is_gone_goes_back_and_is_given_no_right_to_it() -> None
     assert (served(simulation), order.ended) == (10_000, {"contoso": "succeeded"})
     simulation.settle()
     assert simulation.end().violations == ()
+
+
+def test_a_force_waits_for_what_arm_is_at_work_on() -> None:
+    """Seed 41311: what is kept as it stands can't be forced, and that was told as done."""
+    assert not Simulation(41311).run().violations
