@@ -110,6 +110,9 @@ class StateStore(Protocol):
             Unavailable: the unit is no longer the claim's.
         """
 
+    async def has(self, claim: Claim) -> bool:
+        """Whether the unit is still the claim's."""
+
     async def finish(self, claim: Claim, ending: Ending) -> bool:
         """Give the unit back, done or to be tried again; True when it was marked meanwhile."""
 

@@ -212,17 +212,19 @@ class Reconciler:
 
     async def _end(self, claim: Claim, run: Run) -> Run:
         """Record, give the unit back, and ask for what is left to do."""
-        await self.ledger.record_end(run, was_blocked=claim.blocked)
+        unanswered = await self._left_open(claim, run)
+        answered = tuple(it for it in run.ids if it not in unanswered)
+        run = replace(run, ids=answered or (claim.owner,))
+        if await self.state.has(claim):  # else it is somebody else's to say how things stand
+            await self.ledger.record_end(run, was_blocked=claim.blocked)
         if claim.run_ids or run.is_news:
             await self.ledger.record_run(run)
         waiting = run.status is RunStatus.WAITING
-        if run.status is RunStatus.HELD and claim.order.agreed and claim.has_other_causes:
-            again = Cause(full=True, go_ahead=claim.go_ahead)
-            await self.state.mark(run.unit, again)  # they are not to wait for it
         delay = _delay(claim.attempts, run.wait)
         ending = Ending(
             done=not waiting,
             decided=run.verdicts is not None and not run.is_open,
+            unanswered=unanswered,
             wait=delay if run.wait else None,
             mode=run.mode,
             seen=run.seen,
@@ -248,6 +250,18 @@ class Reconciler:
         )
         await self.outcomes.publish(run.unit)
         return run
+
+    async def _left_open(self, claim: Claim, run: Run) -> tuple[str, ...]:
+        """The reimports that *run* does not answer: a plan that changed holds nothing else up."""
+        is_refused = run.status is RunStatus.HELD and claim.order.agreed
+        if not (is_refused and claim.has_other_causes):
+            return ()
+        unanswered = tuple(it for it in claim.run_ids if it not in claim.order_runs)
+        await self.ledger.record_run(
+            replace(run, ids=unanswered, status=RunStatus.WAITING, error="")
+        )
+        await self.state.mark(run.unit, Cause(full=True, go_ahead=claim.go_ahead))
+        return unanswered
 
 
 def _delay(attempts: int, wait: timedelta | None) -> timedelta:

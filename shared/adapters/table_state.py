@@ -82,11 +82,11 @@ class TableState:
         row = await self._swap(claim.unit, step)
         return row is not None and row.gen > claim.gen
 
+    async def has(self, claim: Claim) -> bool:
+        return single_flight.has(await self._row(claim.unit), claim)
+
     async def peek(self, unit: AccountId) -> Claim:
-        table = await self._tables.table(UNITS)
-        with self._tables.translated(UNITS):
-            entity, _now = await _read(table, rows.unit_key(unit))
-        row = rows.unit_row(entity)
+        row = await self._row(unit)
         return single_flight.claim_of(unit, row, row)
 
     async def units(self) -> tuple[tuple[AccountId, UnitRow], ...]:
@@ -98,6 +98,12 @@ class TableState:
     async def unfinished(self) -> tuple[AccountId, ...]:
         """The units that are marked and not done."""
         return tuple(unit for unit, row in await self.units() if row.is_dirty)
+
+    async def _row(self, unit: AccountId) -> UnitRow:
+        table = await self._tables.table(UNITS)
+        with self._tables.translated(UNITS):
+            entity, _now = await _read(table, rows.unit_key(unit))
+        return rows.unit_row(entity)
 
     async def _swap(
         self, unit: AccountId, step: Callable[[UnitRow, datetime], UnitRow | None]

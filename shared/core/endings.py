@@ -19,6 +19,7 @@ from shared.core.states import Verdict
 
 _LOOKS = 4  # at what ARM says was written and doesn't show, before it is taken for gone again
 _PROOFS = 8  # looks at what does not answer yet, about half an hour; then the sweep's are enough
+_OBSERVED = "observed or held, so that not even a force writes: agree to the plan by its digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rule
     changes = (*written, *result.changes)
     wrote = any(item.status is ChangeStatus.APPLIED for item in changes)
     is_news = (wrote or not claim.left) and not outlook.observes
+    is_forbidden = outlook.observes and claim.order.force and bool(outlook.writes)
     stands = applied_state(run.ids[0], now, result.changes, result.verdicts) if is_news else None
     return replace(
         run,
-        status=status,
+        status=RunStatus.INCOMPLETE if is_forbidden and done else status,
+        error=_OBSERVED if is_forbidden else "",
         changes=changes,
         verdicts=result.verdicts,
         notes=(*outlook.wanted.notes, *(f"ARM does not show {name} yet" for name in unseen)),

@@ -65,22 +65,12 @@ def run_summary(run: RunAnswer) -> RunSummary:
         causes=tuple(causes)[:_MOST],
         count=dict(Counter(unit.status for unit in units)),
         errors=sum(bool(unit.error) for unit in units),
-        units=tuple(map(_unit_summary, units[:_MOST])),
+        units=tuple(
+            UnitRunSummary.model_validate(it, from_attributes=True) for it in units[:_MOST]
+        ),
         left_out=tuple(unit.unit_id for unit in units[_MOST:]),
     )
 
 
 def _urgency(unit: UnitRunRecord) -> tuple[bool, bool, bool]:
     return not unit.error, not unit.drifted, bool(unit.finished)
-
-
-def _unit_summary(unit: UnitRunRecord) -> UnitRunSummary:
-    return UnitRunSummary(
-        unit_id=unit.unit_id,
-        account=unit.account,
-        status=unit.status,
-        started=unit.started,
-        finished=unit.finished,
-        drifted=unit.drifted,
-        error=unit.error,
-    )

@@ -126,6 +126,7 @@ class Claim:
         owner: The run that has the unit, by the id that is its own.
         attempts: How many claims in a row ended without being done.
         run_ids: The reimports waiting for this unit at that moment.
+        order_runs: Those of them that wait for the order.
         called_off: Runs that are to be told that what they waited for won't be done.
         cut_short: Who had the unit before and never gave it back.
     """
@@ -136,6 +137,7 @@ class Claim:
     epoch: int
     attempts: int = 0
     run_ids: tuple[str, ...] = ()
+    order_runs: tuple[str, ...] = ()
     called_off: tuple[str, ...] = ()
     cut_short: str = ""
     full: bool = True
@@ -169,6 +171,7 @@ class Ending:
 
     Attributes:
         decided: The run came to a plan: a go-ahead is used up by that, whatever became of it.
+        unanswered: Reimports that wait on, though the run is done.
         wait: For how long the outside wants to be left alone.
         stands: What stands in the gateway now; None where the run did not get to know.
         order: What is left of the claim's.
@@ -176,6 +179,7 @@ class Ending:
 
     done: bool
     decided: bool = False
+    unanswered: tuple[str, ...] = ()
     wait: timedelta | None = None
     mode: str | None = None
     seen: str = ""
@@ -221,6 +225,7 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
         epoch=after.epoch,
         attempts=before.attempts,
         run_ids=before.runs,
+        order_runs=before.order_runs,
         called_off=before.called_off,
         cut_short=before.owner,
         full=before.full_gen > before.done or not before.seen,
@@ -238,12 +243,17 @@ def claim_of(unit: AccountId, before: UnitRow, after: UnitRow) -> Claim:
     )
 
 
+def has(row: UnitRow, claim: Claim) -> bool:
+    """Whether the unit is still the claim's; its lease may have passed to somebody else."""
+    return (row.owner, row.epoch) == (claim.owner, claim.epoch)
+
+
 def noted(row: UnitRow, claim: Claim, paths: Iterable[str]) -> UnitRow | None:
     """Write down what is about to be made; None if the unit is no longer the claim's.
 
     A list of the gateway can lack what was made, and whoever made it may be dead by then.
     """
-    if (row.owner, row.epoch) != (claim.owner, claim.epoch):
+    if not has(row, claim):
         return None
     order = row.order if row.order_gen > claim.gen else claim.order
     return replace(row, stands=tuple(sorted({*row.stands, *paths})), order=order)
@@ -251,12 +261,13 @@ def noted(row: UnitRow, claim: Claim, paths: Iterable[str]) -> UnitRow | None:
 
 def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitRow | None:
     """Give the unit back; None if it is no longer ours to give."""
-    if (row.owner, row.epoch) != (claim.owner, claim.epoch):
+    if not has(row, claim):
         return None
     used = ending.decided and row.go_ahead_gen <= claim.gen
     is_later = row.order_gen > claim.gen  # somebody wants something else by now
     order = row.order if is_later else ending.order
-    told = (*claim.called_off, *(claim.run_ids if ending.done else ()))
+    answered = tuple(run for run in claim.run_ids if run not in ending.unanswered)
+    told = (*claim.called_off, *(answered if ending.done else ()))
     free = replace(
         row,
         owner="",
@@ -280,7 +291,7 @@ def finished(row: UnitRow, claim: Claim, ending: Ending, now: datetime) -> UnitR
         free,
         done=max(row.done, claim.gen),
         attempts=0,
-        runs=tuple(run for run in row.runs if run not in claim.run_ids),
+        runs=tuple(run for run in row.runs if run not in answered),
         expected=tuple(it for it in row.expected if it not in claim.expected),
         causes=tuple(it for it in row.causes if it not in claim.causes),
     )

@@ -92,6 +92,7 @@ async def test_the_lease_counts_in_storages_time(connection: str, unit: AccountI
     first, second = await taken(store, unit), await taken(store, unit)
 
     assert second.epoch == first.epoch + 1
+    assert (await store.has(first), await store.has(second)) == (False, True)
     assert not await store.finish(first, Ending(done=True)), "it is the second's now"
     assert unit in await store.unfinished()
     await store.close()

@@ -147,6 +147,21 @@ async def test_an_event_that_came_with_a_stale_digest_is_not_lost(
     assert len(stage.writes()) == 3
 
 
+async def test_a_reimport_that_came_with_a_stale_digest_is_told_of_what_was_done_for_it(
+    stage: Stage, tampered: str
+) -> None:
+    unit, stale = AccountId.parse(tampered), Order(digest="0" * 16)
+    plain, agreed = (run_id(datetime.now(UTC), it * 32) for it in "cd")
+    await stage.state.mark(unit, Cause(run_id=plain, full=True))
+    await stage.state.mark(unit, Cause(run_id=agreed, full=True, order=stale))
+    await wake(stage, unit)
+
+    refused, done = await ended(stage, agreed), await ended(stage, plain)
+
+    assert (refused["status"], refused["error"], refused["writes"]) == ("held", CHANGED, 0)
+    assert (done["status"], done["error"], done["writes"]) == ("succeeded", "", 3)
+
+
 async def test_in_observe_mode_a_digest_is_what_writes(stage: Stage) -> None:
     account = await stage.account(tags={"onramp:mode": "observe"})
     await stage.deploy(account)
@@ -155,8 +170,11 @@ async def test_in_observe_mode_a_digest_is_what_writes(stage: Stage) -> None:
     assert (plan["mode"], plan["writes"]) == ("observe", 7)
     assert stage.writes() == []
 
-    await ordered(stage, "reimport", {"account": account})
+    looked = await ordered(stage, "reimport", {"account": account})
+    forced = await ordered(stage, "reimport", {"account": account, "force": True})
     assert stage.writes() == []
+    assert (looked["status"], looked["error"]) == ("succeeded", "")
+    assert (forced["status"], "agree to the plan" in forced["error"]) == ("incomplete", True)
     run = await ordered(stage, "reimport", {"account": account, "digest": plan["digest"]})
 
     assert (run["status"], run["writes"]) == ("succeeded", 7)
