@@ -1,6 +1,5 @@
 """Look at a unit and plan: what a run does before it writes, and all that a dry run does."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,8 @@ from shared.core.model import ActualResource
 from shared.core.modes import Mode
 from shared.core.naming import api_id, unit_hash
 from shared.core.observed import Observed, Rules
-from shared.core.outlook import Outlook, plan_digest, write_names
+from shared.core.orders import Order
+from shared.core.outlook import Outlook, is_rest_of, write_names
 from shared.core.plan import Change, make_plan
 from shared.core.quota import added_operations, over_quota
 from shared.core.resource_ids import AccountId
@@ -70,10 +70,9 @@ class Planner:
                 unit=unit_hash(unit),
                 forces=claim.order.forces,
             )
-            holders, in_use = await asyncio.gather(
-                self._holders(plan, until), self._in_use(plan, until)
-            )
+            holders = await self._holders(plan, until)
             plan = without_taken(plan, holders, owner=rules.owner, unit=unit_hash(unit))
+            in_use = await self._in_use(plan, until)  # a call for each API: not for what is blocked
             outlook = Outlook(
                 unit,
                 account,
@@ -113,9 +112,7 @@ def _served(
 def _permitted(outlook: Outlook, claim: Claim, brake: Brake) -> Outlook:
     """Whether it may be written, by what was ordered, else by the mode, a hold and the brake."""
     order = claim.order
-    is_another = order.digest and order.digest != plan_digest(outlook.unit, outlook.plan)
-    adds = order.approved and not set(write_names(outlook.plan)) <= set(order.approved)
-    if is_another or adds:
+    if _is_another(outlook, order):
         return replace(outlook, held=_CHANGED)
     if order.agreed or order.rollback:
         return outlook
@@ -123,6 +120,18 @@ def _permitted(outlook: Outlook, claim: Claim, brake: Brake) -> Outlook:
         return replace(outlook, observes=True)
     held = "" if claim.go_ahead else removals_hold(outlook.wanted, brake)
     return replace(outlook, held=held)
+
+
+def _is_another(outlook: Outlook, order: Order) -> bool:
+    """Not the plan that somebody agreed to, or the rest of it; ARM's work on it is waited for."""
+    if order.digest:
+        return order.digest != outlook.digest
+    if not order.approved:
+        return False
+    if not set(write_names(outlook.plan)) <= set(order.approved):
+        return True
+    waits = any(it.is_at_work for it in outlook.wanted.verdicts)
+    return not waits and not is_rest_of(order, outlook.plan)
 
 
 def _stays_rolled_back(claim: Claim) -> bool:

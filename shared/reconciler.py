@@ -18,7 +18,7 @@ from shared.core.endings import Result, facts, held, judged, left_by
 from shared.core.observed import Rules
 from shared.core.orders import NO_ORDER
 from shared.core.outcomes import still_blocked_by
-from shared.core.outlook import Outlook, write_names
+from shared.core.outlook import Outlook, begun
 from shared.core.plan import Action
 from shared.core.proofs import Proof, with_proofs
 from shared.core.resource_ids import AccountId
@@ -82,7 +82,7 @@ class Reconciler:
         context = logs.log_context(run=run.ids[0], unit=unit.arm_id)
         with context, metering() as meter, run_span(claim, run) as span:
             logs.info(logger, "run started", generation=claim.gen, attempt=claim.attempts + 1)
-            await self._tell_of_stopped(claim, run)
+            claim = await self._tell_of_stopped(claim, run)
             if claim.run_ids and claim.attempts:
                 run = replace(run, earlier=await self.ledger.earlier(run))
             if claim.run_ids:
@@ -103,8 +103,8 @@ class Reconciler:
         left = await self._left(claim, outlook)
         untouched = outlook.untouched
         new, begins = made_anew(outlook.plan, untouched) - set(claim.stands), claim.order.digest
-        if begins:  # the plan won't be the same when half of it is written
-            order = replace(claim.order, digest="", approved=write_names(outlook.plan))
+        if begins:
+            order = begun(claim.order, outlook.plan)
             run, claim = replace(run, order=order), replace(claim, order=order)
         if new or begins:
             await self.state.note(claim, new)
@@ -159,8 +159,8 @@ class Reconciler:
         except RetryableError as exc:
             logs.warning(logger, "progress not recorded", detail=str(exc))
 
-    async def _tell_of_stopped(self, claim: Claim, run: Run) -> None:
-        """Of runs that can't say so themselves: not worth failing for either."""
+    async def _tell_of_stopped(self, claim: Claim, run: Run) -> Claim:
+        """Of runs that can't say so themselves: not worth failing for, the next run tells it."""
         stopped = replace(run, finished=run.started)
         cut_short = replace(
             stopped,
@@ -179,6 +179,8 @@ class Reconciler:
             await self.ledger.record_stopped(called_off, was=_OPEN)
         except RetryableError as exc:
             logs.warning(logger, "runs that were stopped not recorded", detail=str(exc))
+            return replace(claim, called_off=())
+        return claim
 
     async def _look(self, run: Run, claim: Claim, until: float) -> Run:
         try:

@@ -13,7 +13,7 @@ from shared.core.model import Actual, ActualResource, Resource, Wants
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
 from shared.core.orders import NO_ORDER, Hold, Order
-from shared.core.outlook import Outlook, write_names
+from shared.core.outlook import Outlook, begun
 from shared.core.plan import Change, make_plan
 from shared.core.resource_ids import AccountId
 from shared.core.single_flight import Claim
@@ -23,6 +23,7 @@ from tests.builders import API, NOW, SERVICE, UNIT, a_deployment, an_account, as
 ACCOUNT = an_account(a_deployment())
 DESIRED = desired_of(ACCOUNT)
 GROWN = desired_of(an_account(a_deployment(), a_deployment("second")))
+GONE = desired_of(None)
 HOLD = Hold("rollback", "rolled back", NOW)
 CLAIM = Claim(UNIT, gen=1, owner="me", epoch=1)
 BRAKE = Brake(most=1, most_percent=50)
@@ -34,8 +35,26 @@ def an_outlook(desired: Desired = DESIRED, stands: Sequence[Resource] = ()) -> O
     return Outlook(UNIT, ACCOUNT, Actual(SERVICE, actual), desired, plan)
 
 
+def kept(desired: Desired) -> Desired:
+    """Of what is no longer wanted nothing is taken off."""
+    return replace(desired, mode=Mode.UPSERT_ONLY)
+
+
+def at_work(desired: Desired) -> Desired:
+    """ARM has begun to change what is served."""
+    return replace(
+        desired,
+        verdicts=tuple(
+            replace(it, rules={}, keeps=frozenset({"azure-openai"})) for it in desired.verdicts
+        ),
+    )
+
+
 LOOK = an_outlook()
-BEGUN = Order(approved=write_names(LOOK.plan))
+BEGUN = begun(Order(digest=LOOK.digest), LOOK.plan)
+STANDING = DESIRED.resources
+LAST = begun(BEGUN, an_outlook(DESIRED, STANDING[:-1]).plan)
+REMOVAL = begun(Order(), an_outlook(GONE, STANDING).plan)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +67,15 @@ BEGUN = Order(approved=write_names(LOOK.plan))
         (BEGUN, an_outlook(DESIRED, DESIRED.resources[:1]), False),  # part of it is done
         (BEGUN, an_outlook(DESIRED, DESIRED.resources), False),  # all of it is
         (BEGUN, an_outlook(GROWN), True),  # more than was agreed to
+        (BEGUN, an_outlook(GONE), True),  # none of it was written, and nobody wants it now
+        (BEGUN, an_outlook(kept(GONE), STANDING[:1]), True),  # nor the rest
+        (BEGUN, an_outlook(at_work(replace(DESIRED, resources=()))), False),  # it may come back
+        (LAST, an_outlook(DESIRED, STANDING[:-1]), False),
+        (LAST, an_outlook(kept(GONE), STANDING[:-1]), True),
+        (REMOVAL, an_outlook(GONE, STANDING), False),
+        (REMOVAL, an_outlook(GONE), False),
+        (REMOVAL, an_outlook(kept(GONE), STANDING), True),
+        (REMOVAL, an_outlook(DESIRED, STANDING), True),
     ],
 )
 def test_an_agreed_plan_is_written_and_nothing_else(

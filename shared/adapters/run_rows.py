@@ -52,8 +52,12 @@ def run_entity(run_id: str, run: Run) -> Entity:
 
 
 def stopped_entity(whole: Entity) -> Entity:
-    """What changes in the row of a run that did not come to its end; not what it had done."""
-    return {key: whole[key] for key in ("PartitionKey", "RowKey", "status", "finished", "error")}
+    """What changes in the row of a run that did not come to its end; not what it had done.
+
+    With the epoch of who says so: the run itself may wake up yet, and is not to have the last word.
+    """
+    changes = ("PartitionKey", "RowKey", "epoch", "status", "finished", "error")
+    return {key: whole[key] for key in changes}
 
 
 def run_answers(entities: Iterable[Mapping[str, Any]]) -> list[RunAnswer]:

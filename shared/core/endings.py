@@ -35,7 +35,8 @@ class Result:
 
 def judged(run: Run, claim: Claim, result: Result, *, now: datetime, rules: Rules) -> Run:
     """The run as its changes left it; *run* may have written before, for a plan gone stale."""
-    outlook, patient = result.outlook, claim.attempts < _LOOKS
+    outlook = result.outlook
+    patient = claim.attempts < _LOOKS and not outlook.is_rolled_back  # stands, whatever ARM shows
     unseen = missing(outlook.account, claim.expected_names) if patient else ()
     status = _status(claim, result, is_unseen=bool(unseen), is_patient=patient)
     done = status is RunStatus.SUCCEEDED
@@ -115,8 +116,7 @@ def _status(claim: Claim, result: Result, *, is_unseen: bool, is_patient: bool) 
 
 def _is_too_early(claim: Claim, result: Result) -> bool:
     """Somebody ordered writes, and ARM is at work on what they are for: it is kept as it stands."""
-    is_ordered = claim.order.force or claim.order.agreed
-    return is_ordered and any(it.keeps and not it.rules for it in result.verdicts)
+    return claim.order.is_for_writes and any(it.is_at_work for it in result.verdicts)
 
 
 def _put_right(result: Result) -> tuple[str, ...]:
@@ -130,7 +130,9 @@ def _left_of(order: Order, changes: Sequence[AppliedChange]) -> Order:
     if any(item.status is ChangeStatus.STALE for item in changes):
         return order  # all is read anew
     postponed = tuple(it.change.path for it in changes if it.status is ChangeStatus.POSTPONED)
-    return replace(order, still=postponed if order.force else ()) if postponed else NO_ORDER
+    if not postponed:
+        return NO_ORDER
+    return replace(order, still=postponed) if order.is_for_writes else order
 
 
 def _hold(claim: Claim, outlook: Outlook, now: datetime) -> Hold | None:

@@ -30,7 +30,7 @@ class Order:
 
     Attributes:
         force: Write again what is as it should be.
-        still: Paths that are still to be forced, once that was begun.
+        still: Paths that are still to be written, once a force or an agreed plan was begun.
         digest: Only if the plan is this very one; then whatever the mode, the brake or a hold say.
         approved: Names of the writes of that plan, once it was begun: these and no others may still
             be made.
@@ -47,6 +47,11 @@ class Order:
     def agreed(self) -> bool:
         """Somebody looked at the plan, and said yes to it."""
         return bool(self.digest or self.approved)
+
+    @property
+    def is_for_writes(self) -> bool:
+        """And not for a state, however that is reached."""
+        return self.force or self.agreed
 
     @property
     def word(self) -> str:

@@ -6,8 +6,8 @@ other. A moment in a policy (since when a deployment is gone) does not count: it
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from shared.core.applied import AppliedChange, ChangeStatus, foreseen
 from shared.core.applied_states import as_rolled_back
 from shared.core.diff import Drift, cut
-from shared.core.model import Account, Actual
+from shared.core.model import Account, Actual, Resource
 from shared.core.modes import Mode
 from shared.core.naming import unit_hash
-from shared.core.plan import WRITES, Change
+from shared.core.orders import Order
+from shared.core.plan import WRITES, Action, Change
 from shared.core.records import ChangeRecord, DecisionRecord, DriftRecord, PlanRecord
 from shared.core.resource_ids import AccountId
 from shared.core.resource_kinds import POLICIES, ResourceKind
@@ -109,12 +110,36 @@ def plan_digest(unit: AccountId, plan: Sequence[Change]) -> str:
 
 def write_names(plan: Sequence[Change]) -> tuple[str, ...]:
     """A name for each thing that *plan* writes, however much of it is done; "" for the plan."""
-    said = (
-        json.dumps([change.path, change.desired.body if change.desired else None], sort_keys=True)
-        for change in plan
-        if change.action in WRITES
-    )
-    return ("", *(sha256(_MOMENT.sub("", it).encode()).hexdigest()[:12] for it in said))
+    writes = (change for change in plan if change.action in WRITES)
+    return ("", *(_name(it.path, it.desired) for it in writes))
+
+
+def begun(order: Order, plan: Sequence[Change]) -> Order:
+    """An order for *plan*, which won't be the same when half of it is written."""
+    still = tuple(change.path for change in plan if change.action in WRITES)
+    return replace(order, digest="", approved=write_names(plan), still=still)
+
+
+def is_rest_of(order: Order, plan: Sequence[Change]) -> bool:
+    """Whether *plan* lacks nothing of what was agreed to but what is done.
+
+    What stands as it did, because a deployment is gone or at work, does not show what was written
+    there: without proof nobody is told that it was.
+    """
+    found, approved = {change.path: change for change in plan}, set(order.approved)
+    return all(_is_left_or_done(path, found.get(path), approved) for path in order.still)
+
+
+def _is_left_or_done(path: str, change: Change | None, approved: Collection[str]) -> bool:
+    if change is None:
+        return _name(path, None) in approved  # it was to go, and is gone
+    stands = change.action is Action.KEEP and change.desired is not None
+    return change.action in WRITES or (stands and _name(path, change.desired) in approved)
+
+
+def _name(path: str, desired: Resource | None) -> str:
+    said = json.dumps([path, desired.body if desired else None], sort_keys=True)
+    return sha256(_MOMENT.sub("", said).encode()).hexdigest()[:12]
 
 
 def plan_record(outlook: Outlook) -> PlanRecord:

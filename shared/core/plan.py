@@ -97,7 +97,10 @@ def make_plan(
         Change(Action.BLOCKED, resource.path, "belongs to what is not ours", resource)
         if parent_of(resource.path) in foreign and resource.path not in actual
         else _change(
-            resource, actual.get(resource.path), is_ours=resource.path in ours, forces=forces
+            resource,
+            actual.get(resource.path),
+            foreign="" if resource.path in ours else _whose(resource.path, actual, owner),
+            forces=forces,
         )
         for resource in desired.resources
     ]
@@ -112,21 +115,29 @@ def make_plan(
     return tuple(sorted(changes, key=lambda change: (change.level, change.path)))
 
 
+def _whose(path: str, actual: Mapping[str, ActualResource], owner: str) -> str:
+    """Why what stands at *path* is left alone; what is made by hand can be adopted."""
+    marked = actual.get(parent_of(path) or path)
+    mark = mark_of(marked.body) if marked else None
+    if mark is None:
+        return "exists without our owner mark"
+    is_ours = mark.owner == owner
+    return f"exists for {'another account' if is_ours else f'the installation {mark.owner}'}"
+
+
 def _change(
     desired: Resource,
     actual: ActualResource | None,
     *,
-    is_ours: bool,
+    foreign: str,
     forces: Callable[[str], bool],
 ) -> Change:
     if actual is None:
         return Change(Action.CREATE, desired.path, "does not exist", desired)
     if kind_of(desired.path) is ResourceKind.PRODUCT_LINK:
         return Change(Action.KEEP, desired.path, "as it should be", desired, actual)
-    if not is_ours:
-        return Change(
-            Action.BLOCKED, desired.path, "exists without our owner mark", desired, actual
-        )
+    if foreign:
+        return Change(Action.BLOCKED, desired.path, foreign, desired, actual)
     differs = drift(desired, actual)
     if not differs and forces(desired.path) and kind_of(desired.path) not in _NEVER_FORCED:
         return Change(Action.UPDATE, desired.path, "as it should be; forced", desired, actual)

@@ -49,3 +49,8 @@ class Verdict:
     resources: tuple[str, ...] = ()
     proof: str = ""
     because: tuple[str, ...] = ()
+
+    @property
+    def is_at_work(self) -> bool:
+        """ARM changes it right now: it is kept as it stands, everywhere."""
+        return bool(self.keeps) and not self.rules

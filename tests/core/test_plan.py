@@ -97,23 +97,29 @@ def test_a_changed_document_is_seen_by_the_fingerprint_in_the_mark() -> None:
 
 
 @pytest.mark.parametrize(
-    "description",
+    ("description", "reason"),
     [
-        None,
-        "somebody's own API",
-        "[model-onramp owner=default unit=00000000]",
-        f"[model-onramp owner=other unit={unit_hash(UNIT)}]",
+        (None, "exists without our owner mark"),
+        ("somebody's own API", "exists without our owner mark"),
+        ("[model-onramp owner=default unit=00000000]", "exists without our owner mark"),
+        (f"[model-onramp owner=default unit={'0' * 12}]", "exists for another account"),
+        (
+            f"[model-onramp owner=other unit={unit_hash(UNIT)}]",
+            "exists for the installation other",
+        ),
     ],
 )
-def test_what_is_not_ours_is_reported_and_never_written(description: str | None) -> None:
+def test_what_is_not_ours_is_reported_and_never_written(
+    description: str | None, reason: str
+) -> None:
     (wanted,) = (resource for resource in WANTED if resource.path == API)
     actual = {**STANDING, API: as_actual(wanted, description=description, path="theirs")}
 
-    found = {path: action for action, path in plan(DESIRED, actual)}
+    changes = make_plan(DESIRED, actual, owner="default", unit=unit_hash(UNIT))
+    found = {it.path: (it.action, it.reason) for it in changes}
 
-    assert found[API] is Action.BLOCKED
-    assert found[f"{API}/policies/policy"] is Action.BLOCKED
-    assert found[BACKEND] is Action.KEEP
+    assert found[API] == found[f"{API}/policies/policy"] == (Action.BLOCKED, reason)
+    assert found[BACKEND][0] is Action.KEEP
 
 
 def test_nothing_is_made_in_what_is_not_ours() -> None:

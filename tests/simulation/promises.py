@@ -49,7 +49,6 @@ class Promises:
     _by_id: dict[str, Ask] = field(default_factory=dict)
     _states: dict[tuple[str, str], Serving] = field(default_factory=dict)
     _edited: dict[str, float] = field(default_factory=dict)  # unit -> last change by hand
-    _epochs: dict[str, int] = field(default_factory=dict)  # unit -> of its last claim
     _tagged: dict[str, float] = field(default_factory=dict)  # unit -> last change of its mode
     _written: dict[str, tuple[float, Said]] = field(default_factory=dict)  # path -> last write
     _dropped: defaultdict[tuple[int, float], set[str]] = field(
@@ -97,7 +96,7 @@ class Promises:
             case tables.UNITS if after.values["PartitionKey"] == unit_rows.PARTITION:
                 self._unit_written(unit, before, after)
             case tables.RUNS:
-                self._run_written(unit, after)
+                self._run_written(unit, before, after)
             case tables.STATES:
                 self._state_written(after)
             case tables.DEPLOYMENTS if self.verified is not None:
@@ -109,7 +108,6 @@ class Promises:
         if cause is not None and row.epoch > old.epoch:
             cause.run.ids, cause.run.epoch = old.runs, row.epoch
             cause.run.is_held = old.hold is not None
-            self._epochs[unit] = row.epoch
         if (asking := ASK.get()) is not None:
             self._by_id |= dict.fromkeys(set(row.runs) - set(old.runs), asking)
         self.modes[unit] = row.mode
@@ -127,12 +125,13 @@ class Promises:
         if self._edited.get(unit, -1.0) < cause.looked_at:
             self._states[unit, after.values["RowKey"]] = self.serving(unit)
 
-    def _run_written(self, unit: str, after: Row) -> None:
+    def _run_written(self, unit: str, before: Row | None, after: Row) -> None:
         id_, status = after.values["PartitionKey"], after.values["status"]
         ask, cause = self._by_id.get(id_), CAUSE.get()
         if ask is None:
             return
-        if cause is not None and cause.run.epoch < self._epochs[unit]:
+        said_last = before.values.get("epoch", 0) if before else 0
+        if cause is not None and cause.run.epoch < said_last:
             words = f"run {cause.run.number} says {status} of {_name(ask)}, too late"
             self.journal.violate("told", words)
         if status not in FINAL:

@@ -1,8 +1,8 @@
 """Table Storage in memory, behind the few calls of the SDK that the app makes.
 
-A double of `azure.data.tables.aio.TableServiceClient`; test_contracts holds it to Azurite. What a
-call does is atomic, as in the service; that it did is a different matter: answers get lost, and
-the SDK's own retry of a write that did land brings back a conflict with oneself
+A double of `azure.data.tables.aio.TableServiceClient`; test_table_contract holds it to Azurite.
+What a call does is atomic, as in the service; that it did is a different matter: answers get lost,
+and the SDK's own retry of a write that did land brings back a conflict with oneself
 (Azure/azure-sdk-for-net#39146).
 """
 
@@ -127,13 +127,13 @@ class Table:
                 raise _refused(
                     ResourceModifiedError, 412, "UpdateConditionNotSatisfied", self.storage
                 )
-            kept = have.values if mode is UpdateMode.MERGE else {}
-            return self._store({**kept, **entity})
+            return self._store(entity, mode)
 
         return await self._write(update, f"update {entity['RowKey']}", ResourceModifiedError)
 
-    async def upsert_entity(self, entity: Mapping[str, Any], _mode: object) -> Any:
-        return await self._write(lambda: self._store(entity), f"upsert {entity['RowKey']}", None)
+    async def upsert_entity(self, entity: Mapping[str, Any], mode: UpdateMode) -> Any:
+        what = f"upsert {entity['RowKey']}"
+        return await self._write(lambda: self._store(entity, mode), what, None)
 
     async def submit_transaction(self, operations: Sequence[tuple[str, Any, Any]]) -> None:
         def submit() -> Any:
@@ -173,9 +173,12 @@ class Table:
             if wanted(row):
                 yield _entity(row)
 
-    def _store(self, entity: Mapping[str, Any]) -> dict[str, Any]:
-        row = Row(copy.deepcopy(dict(entity)), self.storage.new_etag())
+    def _store(
+        self, entity: Mapping[str, Any], mode: UpdateMode = UpdateMode.REPLACE
+    ) -> dict[str, Any]:
         before = self.rows.get(_key(entity))
+        kept = before.values if before and mode is UpdateMode.MERGE else {}
+        row = Row(copy.deepcopy({**kept, **entity}), self.storage.new_etag())
         self.rows[_key(entity)] = row
         self.storage.watch(self.name, before, row)
         return {"etag": row.etag}

@@ -1,7 +1,7 @@
 """A process's line to ARM: the fates that requests meet, and what `shared.adapters.arm` calls.
 
 `Line` stands where the adapter has azure-mgmt-apimanagement's client, so its own logic runs
-(retries, polling, what an answer means) and azure-core's pipeline does not. test_contracts holds
+(retries, polling, what an answer means) and azure-core's pipeline does not. test_arm_contract holds
 this shortcut to the pipeline and the emulator over HTTP.
 """
 
