@@ -3,17 +3,19 @@
 import signal
 import sys
 
-_INTERRUPTED = 130
+from onramp.errors import ExitCode
 
 
 def main() -> int:
-    """Its exit code, also at Ctrl-C while it is imported or while it ends."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(_INTERRUPTED))
+    """Its exit code."""
+    # An import may swallow what a handler raises, and has nothing to clear up: let it just end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from onramp.running import run  # noqa: PLC0415 - takes half a second
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return run()
+    except KeyboardInterrupt:  # between two steps of it
+        return ExitCode.INTERRUPTED
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -49,9 +49,12 @@ class Reader:
             )
         )
 
-    async def survey(self, name: str) -> tuple[SurveyedApi | None, GatewaySurvey]:
+    async def survey(self, name: str) -> tuple[SurveyedApi, GatewaySurvey]:
         survey = await self.direct.survey.read(until=self.direct.until)
-        return next((it for it in survey.apis if it.name.lower() == name.lower()), None), survey
+        for it in survey.apis:
+            if it.name.lower() == name.lower():
+                return it, survey
+        raise CliError(f"{name} is in no list of the gateway's APIs", "Try again in a minute.")
 
     async def side(self, name: str, body: Json, api: SurveyedApi, survey: GatewaySurvey) -> Side:
         """All of it that its callers may miss."""

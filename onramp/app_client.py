@@ -13,13 +13,14 @@ from shared.core.records import ErrorAnswer
 # Azure's load balancer gives up after 230 s (learn.microsoft.com/azure/azure-functions/
 # functions-scale), and an app that sleeps takes half a minute to wake.
 TIMEOUT = aiohttp.ClientTimeout(total=235, sock_connect=20)
-# The app says what to do in terms of its HTTP API: the commands that do the same, longest first.
+# The app says what to do in terms of its HTTP API: what does the same here, longest first.
 _COMMANDS = (
     ("DELETE /api/units/{id}/order", "python -m onramp release <account> --call-off"),
     ("POST /api/units/{id}/release", "python -m onramp release <account>"),
     ("GET /api/units/{id}/states", "python -m onramp rollback <account>"),
     ("GET /api/dead-letters?replayed=false", "python -m onramp status --json"),
     ("GET /api/dead-letters", "python -m onramp status --json"),
+    ("Send POST /api/reimport", "Use python -m onramp apply"),
     ("POST /api/reimport", "python -m onramp apply"),
     ("GET /api/units", "python -m onramp status"),
     ("GET /api/runs", "python -m onramp status"),

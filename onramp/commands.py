@@ -2,27 +2,24 @@
 
 import asyncio
 import tomllib
-from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from onramp import operating, plans, standing, validating
+from onramp import operating, plans, reading, validating
 from onramp.adopting import adopt as adopt_api
 from onramp.connection import Wish
-from onramp.options import Deployed, Output, Target, Where, flowing, with_options
+from onramp.errors import ExitCode
+from onramp.options import Deployed, Output, Target, Where, flowing, option, with_options
 from onramp.screen import Screen
 
-_DOING = "What to do"
-
-
-def _flag(name: str, *more: str, help_: str) -> Any:
-    return typer.Option(name, *more, help=help_, metavar="", rich_help_panel=_DOING)
+_option = partial(option, panel="What to do")
 
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name, or its resource id")]
-Yes = Annotated[bool, _flag("--yes", "-y", help_="Don't ask")]
+Yes = Annotated[bool, _option("Don't ask", "--yes", "-y")]
 
 app = typer.Typer(
     name="onramp",
@@ -41,22 +38,15 @@ misses a choice in onramp.yaml; 130 Ctrl-C."""),
 )
 
 
-def _run(work: Coroutine[Any, Any, int]) -> int:
-    return asyncio.run(work)
-
-
 @app.callback(invoke_without_command=True)
 def about(
-    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", metavar="", help="Tell the version")
     ] = False,
 ) -> int:
     if version:
         typer.echo(f"model-onramp {_version()}")
-    elif ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
-    return 0
+    return ExitCode.OK
 
 
 def _version() -> str:
@@ -71,9 +61,9 @@ def plan(
     where: Where,
     target: Target,
     output: Output,
-    force: Annotated[bool, _flag("--force", help_="As if all had to be written again")] = False,
+    force: Annotated[bool, _option("As if all had to be written again", "--force")] = False,
     full: Annotated[
-        bool, _flag("--full", help_="Show what stays as it is, and policies in full")
+        bool, _option("Show what stays as it is, and policies in full", "--full")
     ] = False,
 ) -> int:
     """Show what would be done, and do nothing.
@@ -82,7 +72,7 @@ def plan(
     (changes, or something that is blocked or held and needs a person), 1 an account could not be
     looked at.
     """
-    return _run(plans.plan(where, target, Wish(force=force), Screen(output), full=full))
+    return asyncio.run(plans.plan(where, target, Wish(force=force), Screen(output), full=full))
 
 
 @app.command()
@@ -94,16 +84,14 @@ def apply(  # noqa: PLR0913, PLR0917 - the options
     yes: Yes = False,
     digest: Annotated[
         list[str] | None,
-        typer.Option(
+        _option(
+            "Only this very plan, of which plan told the digest; don't ask. Once per account",
             metavar="DIGEST",
-            help="Only this very plan, of which plan told the digest; don't ask. Once per account",
-            rich_help_panel=_DOING,
         ),
     ] = None,
-    force: Annotated[bool, _flag("--force", help_="Write again what is as it should be")] = False,
+    force: Annotated[bool, _option("Write again what is as it should be", "--force")] = False,
     allow_removals: Annotated[
-        bool,
-        _flag("--allow-removals", help_="However many deployments that takes off the gateway"),
+        bool, _option("However many deployments that takes off the gateway", "--allow-removals")
     ] = False,
 ) -> int:
     """Show what will be done, ask, do it, and tell what became of it.
@@ -117,7 +105,7 @@ def apply(  # noqa: PLR0913, PLR0917 - the options
     """
     wish = Wish(force=force, removals=allow_removals)
     work = plans.apply(where, target, wish, Screen(output), digests=tuple(digest or ()), yes=yes)
-    return _run(work)
+    return asyncio.run(work)
 
 
 @app.command()
@@ -127,7 +115,7 @@ def status(
     target: Target,
     output: Output,
     deployments: Annotated[
-        bool, _flag("--deployments", help_="List every deployment, not only those in trouble")
+        bool, _option("List every deployment, not only those in trouble", "--deployments")
     ] = False,
 ) -> int:
     """Tell how things stand.
@@ -135,7 +123,7 @@ def status(
     Of an app: its health, the deployments by state, held accounts, dead letters, the last runs;
     exit code 1 if it is unhealthy. Directly: what the gateway serves now, account by account.
     """
-    return _run(standing.status(where, target, Screen(output), every=deployments))
+    return asyncio.run(reading.status(where, target, Screen(output), every=deployments))
 
 
 @app.command()
@@ -151,7 +139,7 @@ def why(
 
     Of an app: its story, run by run. Directly: what would be decided now, and by which rule or tag.
     """
-    return _run(standing.why(where, deployment, Screen(output)))
+    return asyncio.run(reading.why(where, deployment, Screen(output)))
 
 
 @app.command()
@@ -162,16 +150,11 @@ def release(  # noqa: PLR0913, PLR0917 - the options
     output: Output,
     digest: Annotated[
         str,
-        typer.Option(
-            metavar="DIGEST",
-            help="For this very plan, of which plan told the digest; don't ask",
-            rich_help_panel=_DOING,
-        ),
+        _option("For this very plan, of which plan told the digest; don't ask", metavar="DIGEST"),
     ] = "",
     yes: Yes = False,
     call_off: Annotated[
-        bool,
-        _flag("--call-off", help_="Instead, take back what was ordered and is not done yet"),
+        bool, _option("Instead, take back what was ordered and is not done yet", "--call-off")
     ] = False,
 ) -> int:
     """Let a held account go on: by way of an app.
@@ -180,8 +163,8 @@ def release(  # noqa: PLR0913, PLR0917 - the options
     rolled back goes forward; if that has become another plan since, it is held again.
     """
     if call_off:
-        return _run(operating.call_off(at, account, Screen(output)))
-    return _run(operating.release(at, account, Screen(output), digest=digest, yes=yes))
+        return asyncio.run(operating.call_off(at, account, Screen(output)))
+    return asyncio.run(operating.release(at, account, Screen(output), digest=digest, yes=yes))
 
 
 @app.command()
@@ -192,10 +175,9 @@ def rollback(
     output: Output,
     to: Annotated[
         str,
-        typer.Option(
+        _option(
+            "Id of the state to go back to; of the one before what stands, if not given",
             metavar="STATE",
-            help="Id of the state to go back to; of the one before what stands, if not given",
-            rich_help_panel=_DOING,
         ),
     ] = "",
     yes: Yes = False,
@@ -205,7 +187,7 @@ def rollback(
     Shows the states there are and what going back will do, asks, and follows the run. The account
     is held then, until you release it.
     """
-    return _run(operating.rollback(at, account, Screen(output), to=to, yes=yes))
+    return asyncio.run(operating.rollback(at, account, Screen(output), to=to, yes=yes))
 
 
 @app.command()
@@ -222,7 +204,7 @@ def replay(
     One dead letter, or all that can be. It does no harm twice: the app looks at their accounts as
     they are now.
     """
-    return _run(operating.replay(at, letter, Screen(output)))
+    return asyncio.run(operating.replay(at, letter, Screen(output)))
 
 
 @app.command()
@@ -231,14 +213,14 @@ def ungoverned(
     where: Where,
     output: Output,
     fresh: Annotated[
-        bool, _flag("--fresh", help_="Look now; an app keeps what it found for ten minutes")
+        bool, _option("Look now; an app keeps what it found for ten minutes", "--fresh")
     ] = False,
 ) -> int:
     """List what reaches models past this: APIs of whoever on the same gateway.
 
     Exit codes: 0 there is nothing, 2 there is.
     """
-    return _run(standing.ungoverned(where, Screen(output), fresh=fresh))
+    return asyncio.run(reading.ungoverned(where, Screen(output), fresh=fresh))
 
 
 @app.command()
@@ -247,7 +229,7 @@ def validate(
     output: Output,
     file: Annotated[Path | None, typer.Argument(help="The rules file; onramp.yaml here")] = None,
     settings: Annotated[
-        bool, _flag("--settings", help_="Check the ONRAMP_ variables of the app as well")
+        bool, _option("Check the ONRAMP_ variables of the app as well", "--settings")
     ] = False,
 ) -> int:
     """Check a rules file, and say where its problems are.
@@ -265,14 +247,10 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options
     output: Output,
     account: Annotated[
         str,
-        typer.Option(
-            metavar="ACCOUNT",
-            help="The account that it leads to: name or resource id",
-            rich_help_panel=_DOING,
-        ),
+        _option("The account that it leads to: name or resource id", metavar="ACCOUNT"),
     ],
     yes: Yes = False,
-    dry_run: Annotated[bool, _flag("--dry-run", help_="Only tell what would be done")] = False,
+    dry_run: Annotated[bool, _option("Only tell what would be done", "--dry-run")] = False,
 ) -> int:
     """Take over an API that was made by hand or by the portal's wizard.
 
@@ -281,7 +259,4 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options
     place and its products, and if that fails it is moved back. For any other it is told what to
     write into onramp.yaml, with exit code 2.
     """
-    return _run(adopt_api(where, api, account, Screen(output), yes=yes, dry_run=dry_run))
-
-
-COMMANDS = frozenset(it.callback.__name__ for it in app.registered_commands if it.callback)
+    return asyncio.run(adopt_api(where, api, account, Screen(output), yes=yes, dry_run=dry_run))

@@ -47,13 +47,6 @@ class Connection(Protocol):
         """
 
 
-NOWHERE = CliError(
-    "neither an app nor a gateway is named",
-    "Set ONRAMP_APP and ONRAMP_KEY for a deployed app, or ONRAMP_GATEWAY_ID to work on a gateway "
-    "with your own sign-in.",
-)
-
-
 @asynccontextmanager
 async def connect(where: Where) -> "AsyncIterator[App | Direct]":
     """The app if one is named, else the gateway.
@@ -75,7 +68,11 @@ async def connect(where: Where) -> "AsyncIterator[App | Direct]":
                 direct = await stack.enter_async_context(Direct.open(where))
             yield direct
     else:
-        raise NOWHERE
+        raise CliError(
+            "neither an app nor a gateway is named",
+            "Set ONRAMP_APP and ONRAMP_KEY for a deployed app, or ONRAMP_GATEWAY_ID to work on a "
+            "gateway with your own sign-in.",
+        )
 
 
 def chosen(accounts: tuple[AccountId, ...], name: str) -> AccountId:

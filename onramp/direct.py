@@ -48,10 +48,6 @@ from shared.wiring import outside
 _AT_ONCE = 4  # accounts
 _PATIENCE_S = 8.0  # for the first answer: whoever watches learns soon that there is none
 _DEFAULT_RULES = Path("onramp.yaml")
-CHANGED = CliError(
-    "the plan is no longer the one that was shown",
-    "Somebody changed something meanwhile: look at the new plan.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,10 @@ class Direct:
         unit, started = AccountId.parse(plan.account), self.clock.now()
         outlook = await self.look(unit, wish)
         if outlook.digest != plan.digest:
-            raise CHANGED
+            raise CliError(
+                "the plan is no longer the one that was shown",
+                "Somebody changed something meanwhile: look at the new plan.",
+            )
         return await self.write(outlook, tell, started=started)
 
     async def write(self, outlook: Outlook, tell: Tell, *, started: datetime) -> UnitRunRecord:

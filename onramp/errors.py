@@ -1,4 +1,13 @@
-"""What the command line says when it can't do what was asked."""
+"""How a command ends: what its exit code tells, and what it says when it can't do as asked."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1  # or was refused, or not agreed to; wrong usage
+    TO_DO = 2  # changes, findings, or something that only a person can do
+    INTERRUPTED = 130  # 128 and SIGINT, as shells tell of Ctrl-C
 
 
 class CliError(Exception):

@@ -40,14 +40,7 @@ def decision_record(outlook: Outlook, name: str) -> DecisionAnswer:
     Raises:
         CliError: neither ARM nor the gateway has it.
     """
-    verdicts = outlook.verdicts
-    verdict = next((it for it in verdicts if it.name.lower() == name.lower()), None)
-    if verdict is None:
-        known = ", ".join(it.name for it in verdicts) or "none"
-        raise CliError(
-            f"{outlook.unit.name} has no deployment {name}",
-            f"It has: {known}. Deploy it, or check the name.",
-        )
+    verdict = _verdict(outlook, name)
     made = verdict.deployment
     writes = (*WRITES, Action.BLOCKED)
     return DecisionAnswer(
@@ -67,6 +60,18 @@ def decision_record(outlook: Outlook, name: str) -> DecisionAnswer:
             for it in outlook.plan
             if it.path in verdict.resources and it.action in writes
         ),
+    )
+
+
+def _verdict(outlook: Outlook, name: str) -> Verdict:
+    verdicts = outlook.verdicts
+    for it in verdicts:
+        if it.name.lower() == name.lower():
+            return it
+    known = ", ".join(it.name for it in verdicts) or "none"
+    raise CliError(
+        f"{outlook.unit.name} has no deployment {name}",
+        f"It has: {known}. Deploy it, or check the name.",
     )
 
 

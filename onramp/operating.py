@@ -8,9 +8,9 @@ from rich.console import RenderableType
 
 from onramp.app import App
 from onramp.connection import Wish
-from onramp.errors import CliError
+from onramp.errors import CliError, ExitCode
 from onramp.options import Deployed, Target
-from onramp.plans import FAILED, check_asking, show_before, tell_done
+from onramp.plans import BY_DIGEST, check_asking, show_before, tell_done
 from onramp.records import ApplyAnswer
 from onramp.screen import Screen, counted, harmless, heading, indented, moment, table
 from onramp.show_run import Progress
@@ -28,14 +28,14 @@ _SHOWN = 10  # states
 async def release(at: Deployed, account: str, screen: Screen, *, digest: str, yes: bool) -> int:
     """Show what waits behind the hold, ask, and let just that go on."""
     asks = not (yes or digest)
-    check_asking(screen, asks=asks)
+    check_asking(screen, asks=asks, other=BY_DIGEST)
     async with _app(at) as app:
         with screen.busy("looking"):
             unit = await app.unit(account)
             if unit.hold is None:
                 raise CliError(
                     f"nothing holds {account}",
-                    "To have it looked at again: python -m onramp apply --account.",
+                    f"To have it looked at again: python -m onramp apply --account {account}",
                 )
             answer = await app.plans(Target(account=unit.account), Wish(removals=True))
         _check_read(answer)
@@ -56,7 +56,7 @@ async def call_off(at: Deployed, account: str, screen: Screen) -> int:
     if screen.is_json:
         screen.json(accepted)
     screen.say("Called off. What holds the account goes on to hold it.")
-    return 0  # the run that tells so may have to wait as long as what it calls off
+    return ExitCode.OK  # the run that tells so may have to wait as long as what it calls off
 
 
 async def rollback(at: Deployed, account: str, screen: Screen, *, to: str, yes: bool) -> int:
@@ -112,7 +112,7 @@ def _check_read(answer: PlansAnswer) -> None:
 
 def _not_done(screen: Screen) -> int:
     screen.say("Nothing was written.")
-    return FAILED
+    return ExitCode.FAILED
 
 
 def _state(states: StatesAnswer, account: str, to: str) -> str:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,37 +12,34 @@ import typer
 from onramp.errors import CliError
 from shared.core.modes import Mode
 
-_APP = "Against a deployed app"
-_DIRECT = "Directly, with your own sign-in (az login)"
-_TARGET = "Which accounts"
-_OUTPUT = "Output"
 
+def option(help_: str, *names: str, panel: str, metavar: str = "", env: str | None = None) -> Any:
+    """An option; *names* if its parameter's does not do, no *metavar* if it takes no value."""
+    return typer.Option(*names, envvar=env, metavar=metavar, help=help_, rich_help_panel=panel)
+
+
+_of_app = partial(option, panel="Against a deployed app")
+_direct = partial(option, panel="Directly, with your own sign-in (az login)")
+_target = partial(option, panel="Which accounts")
+_output = partial(option, panel="Output")
 
 _App = Annotated[
-    str,
-    typer.Option(
-        envvar="ONRAMP_APP",
-        metavar="URL",
-        help="The app: https://<name>.azurewebsites.net",
-        rich_help_panel=_APP,
-    ),
+    str, _of_app("The app: https://<name>.azurewebsites.net", metavar="URL", env="ONRAMP_APP")
 ]
 _Key = Annotated[
     str,
-    typer.Option(
-        envvar="ONRAMP_KEY",
+    _of_app(
+        "A function key of the app; use the variable, for others see command lines",
         metavar="KEY",
-        help="A function key of the app; use the variable, for others see command lines",
-        rich_help_panel=_APP,
+        env="ONRAMP_KEY",
     ),
 ]
 _Audience = Annotated[
     str,
-    typer.Option(
-        envvar="ONRAMP_AUDIENCE",
+    _of_app(
+        "Where Entra guards the app: for whom your token is, api://<client id>",
         metavar="URI",
-        help="Where Entra guards the app: for whom your token is, api://<client id>",
-        rich_help_panel=_APP,
+        env="ONRAMP_AUDIENCE",
     ),
 ]
 
@@ -65,65 +62,50 @@ class Where:
     audience: _Audience = ""
     gateway: Annotated[
         str,
-        typer.Option(
-            envvar="ONRAMP_GATEWAY_ID",
-            metavar="ID",
-            help="Resource id of the API Management service",
-            rich_help_panel=_DIRECT,
-        ),
+        _direct("Resource id of the API Management service", metavar="ID", env="ONRAMP_GATEWAY_ID"),
     ] = ""
     subscriptions: Annotated[
         str,
-        typer.Option(
-            envvar="ONRAMP_SUBSCRIPTIONS",
+        _direct(
+            "Where the accounts are, with commas between; the gateway's own if not given",
             metavar="IDS",
-            help="Where the accounts are, with commas between; the gateway's own if not given",
-            rich_help_panel=_DIRECT,
+            env="ONRAMP_SUBSCRIPTIONS",
         ),
     ] = ""
     rules: Annotated[
         Path | None,
-        typer.Option(
-            envvar="ONRAMP_RULES_FILE",
+        _direct(
+            "The rules file; onramp.yaml here, if there is one",
             metavar="FILE",
-            help="The rules file; onramp.yaml here, if there is one",
-            rich_help_panel=_DIRECT,
+            env="ONRAMP_RULES_FILE",
         ),
     ] = None
     mode: Annotated[
         Mode,
-        typer.Option(
-            envvar="ONRAMP_MODE",
+        _direct(
+            "What accounts without a tag do: sync, upsert-only, observe",
             metavar="MODE",
-            help="What accounts without a tag do: sync, upsert-only, observe",
-            rich_help_panel=_DIRECT,
+            env="ONRAMP_MODE",
         ),
     ] = Mode.SYNC
     owner: Annotated[
         str,
-        typer.Option(
-            envvar="ONRAMP_OWNER",
-            metavar="NAME",
-            help="Name in the owner marks, as the app's own",
-            rich_help_panel=_DIRECT,
-        ),
+        _direct("Name in the owner marks, as the app's own", metavar="NAME", env="ONRAMP_OWNER"),
     ] = "default"
     grace_hours: Annotated[
         int,
-        typer.Option(
-            envvar="ONRAMP_GRACE_HOURS",
+        _direct(
+            "How long what is gone from ARM answers 410, as the app's own",
             metavar="HOURS",
-            help="How long what is gone from ARM answers 410, as the app's own",
-            rich_help_panel=_DIRECT,
+            env="ONRAMP_GRACE_HOURS",
         ),
     ] = 24
     arm_endpoint: Annotated[
         str,
-        typer.Option(
-            envvar="ONRAMP_ARM_ENDPOINT",
+        _direct(
+            "Azure Resource Manager, of another cloud or of the sandbox",
             metavar="URL",
-            help="Azure Resource Manager, of another cloud or of the sandbox",
-            rich_help_panel=_DIRECT,
+            env="ONRAMP_ARM_ENDPOINT",
         ),
     ] = "https://management.azure.com"
 
@@ -154,25 +136,16 @@ class Target:
     """What the command is about."""
 
     account: Annotated[
-        str,
-        typer.Option(
-            metavar="ACCOUNT",
-            help="One account: its name, or its resource id",
-            rich_help_panel=_TARGET,
-        ),
+        str, _target("One account: its name, or its resource id", metavar="ACCOUNT")
     ] = ""
     deployment: Annotated[
         str,
-        typer.Option(
+        _target(
+            "The account of one deployment: account/deployment, or its resource id",
             metavar="DEPLOYMENT",
-            help="The account of one deployment: account/deployment, or its resource id",
-            rich_help_panel=_TARGET,
         ),
     ] = ""
-    everything: Annotated[
-        bool,
-        typer.Option("--all", metavar="", help="Every watched account", rich_help_panel=_TARGET),
-    ] = False
+    everything: Annotated[bool, _target("Every watched account", "--all")] = False
 
     @property
     def is_given(self) -> bool:
@@ -193,16 +166,11 @@ class Output:
             "--json/--text",
             metavar="",
             help="As JSON, or as text; text on a terminal and JSON on a pipe if not given",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel="Output",
             show_default=False,
         ),
     ] = None
-    debug: Annotated[
-        bool,
-        typer.Option(
-            "--debug", metavar="", help="Show the traceback of errors", rich_help_panel=_OUTPUT
-        ),
-    ] = False
+    debug: Annotated[bool, _output("Show the traceback of errors", "--debug")] = False
 
 
 def with_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -248,8 +216,5 @@ def _parameters(group: Any) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for it in fields(group):
         yield inspect.Parameter(
-            it.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=it.default,
-            annotation=hints[it.name],
+            it.name, inspect.Parameter.KEYWORD_ONLY, default=it.default, annotation=hints[it.name]
         )

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from onramp.connection import Connection, Wish, connect
-from onramp.errors import CliError
+from onramp.errors import CliError, ExitCode
 from onramp.options import Target, Where
 from onramp.records import ApplyAnswer
-from onramp.screen import Screen, counted, harmless
-from onramp.show_plan import show_plans
+from onramp.screen import Screen, counted, harmless, short_name
+from onramp.show_plan import SHORT, View, show_plans
 from onramp.show_run import Progress, show_runs
 from shared.core.records import PlanRecord, PlansAnswer, UnitRunRecord
 
-NOTHING, FAILED, CHANGES = 0, 1, 2
+BY_DIGEST = ", or --digest for a plan that somebody has read"
 _BAD_CHANGES = frozenset({"blocked", "rejected", "skipped", "postponed", "stale"})
 _BAD_RUNS = frozenset({"failed", "held", "incomplete"})
 
@@ -27,7 +27,7 @@ async def plan(where: Where, target: Target, wish: Wish, screen: Screen, *, full
     if screen.is_json:
         screen.json(answer)
     else:
-        screen.print(*show_plans(harmless(answer), full=full))
+        screen.print(*show_plans(harmless(answer), View(full=full, rest="--full shows")))
     return _plan_code(answer)
 
 
@@ -45,7 +45,7 @@ async def apply(  # noqa: PLR0913 - the options
     if not target.is_given:
         raise CliError("nothing says what to apply", "Name --account, --deployment or --all.")
     asks = not (yes or digests)
-    check_asking(screen, asks=asks)
+    check_asking(screen, asks=asks, other=BY_DIGEST)
     if digests:  # somebody read what is taken off; any other plan is refused
         wish = replace(wish, removals=True)
     async with connect(where) as connection:
@@ -53,27 +53,26 @@ async def apply(  # noqa: PLR0913 - the options
             answer = await connection.plans(target, wish)
         todo = [it for it in answer.plans if it.writes]
         _check_digests(todo, digests)
-        show_before(answer, screen, asks=asks and bool(todo))
+        show_before(answer, screen, asks=asks and bool(todo), view=View(rest="plan --full shows"))
         _check_held(todo, wish)
         if todo and asks and not screen.agreed(_question(todo)):
             screen.say("Nothing was written.")
-            return FAILED
+            return ExitCode.FAILED
         done = await _apply(connection, todo, wish, screen) if todo else []
     code = tell_done(ApplyAnswer(accounts=tuple(done)), screen)
     return max(code, _left(answer, screen, of_changes=not todo))
 
 
-def check_asking(screen: Screen, *, asks: bool) -> None:
+def check_asking(screen: Screen, *, asks: bool, other: str = "") -> None:
+    """Refuse to ask where nobody can answer; *other* is a way besides --yes."""
     if asks and not screen.can_ask:
-        raise CliError(
-            "there is nobody to ask", "Use --yes, or --digest for a plan that somebody has read."
-        )
+        raise CliError("there is nobody to ask", f"Use --yes{other}.")
 
 
-def show_before(answer: PlansAnswer, screen: Screen, *, asks: bool) -> None:
+def show_before(answer: PlansAnswer, screen: Screen, *, asks: bool, view: View = SHORT) -> None:
     """What is about to be done. Whoever is asked sees it, also where the answer is JSON."""
     if asks or not screen.is_json:
-        screen.beside.print(*show_plans(harmless(answer), full=False))
+        screen.beside.print(*show_plans(harmless(answer), view))
 
 
 def tell_done(result: ApplyAnswer, screen: Screen) -> int:
@@ -82,7 +81,7 @@ def tell_done(result: ApplyAnswer, screen: Screen) -> int:
         screen.json(result)
     elif result.accounts:
         screen.print(*show_runs(harmless(result)))
-    return FAILED if any(map(_is_bad, result.accounts)) else NOTHING
+    return ExitCode.FAILED if any(map(_is_bad, result.accounts)) else ExitCode.OK
 
 
 async def _apply(
@@ -103,27 +102,27 @@ async def _apply(
 
 def _left(answer: PlansAnswer, screen: Screen, *, of_changes: bool) -> int:
     """What no run told of: accounts without a plan and, *of_changes*, what a person must do."""
-    reasons = [f"{_name(it)}: {it.error}" for it in answer.plans if it.error]
+    reasons = [f"{short_name(it.account)}: {it.error}" for it in answer.plans if it.error]
     if of_changes:
-        reasons += [f"{_name(it)}: {it.held}" for it in answer.plans if it.held]
+        reasons += [f"{short_name(it.account)}: {it.held}" for it in answer.plans if it.held]
         reasons += [
-            f"{_name(it)}: {change.path} is blocked: {change.reason}"
+            f"{short_name(it.account)}: {change.path} is blocked: {change.reason}"
             for it in answer.plans
             for change in it.changes
             if change.action == "blocked"
         ]
     for reason in reasons if screen.is_json else ():  # the text has them already
         screen.error(reason)
-    return FAILED if reasons else NOTHING
+    return ExitCode.FAILED if reasons else ExitCode.OK
 
 
 def _plan_code(answer: PlansAnswer) -> int:
     """Something that only a person can do is something to do as well."""
     if any(it.error for it in answer.plans):
-        return FAILED
+        return ExitCode.FAILED
     blocked = any(change.action == "blocked" for it in answer.plans for change in it.changes)
     held = any(it.held for it in answer.plans)
-    return CHANGES if answer.writes or blocked or held else NOTHING
+    return ExitCode.TO_DO if answer.writes or blocked or held else ExitCode.OK
 
 
 def _check_digests(todo: Sequence[PlanRecord], digests: Sequence[str]) -> None:
@@ -131,7 +130,7 @@ def _check_digests(todo: Sequence[PlanRecord], digests: Sequence[str]) -> None:
         return
     changed = [it for it in todo if it.digest not in digests]
     if changed:
-        names = ", ".join(map(_name, changed))
+        names = ", ".join(short_name(it.account) for it in changed)
         raise CliError(
             f"the plan of {names} is none that --digest names",
             "Nothing was written. Look at the plan again, and use its digest.",
@@ -142,7 +141,7 @@ def _check_held(todo: Sequence[PlanRecord], wish: Wish) -> None:
     held = next((it for it in todo if it.held), None)
     if held and not wish.removals:
         raise CliError(
-            f"{_name(held)} {held.held}",
+            f"{short_name(held.account)} {held.held}",
             "Nothing was written. If that is right, use --allow-removals, or the plan's --digest.",
         )
 
@@ -150,10 +149,6 @@ def _check_held(todo: Sequence[PlanRecord], wish: Wish) -> None:
 def _question(todo: Sequence[PlanRecord]) -> str:
     writes = counted(sum(it.writes for it in todo), "change")
     return f"\nWrite {writes} on {counted(len(todo), 'account')}? [y/N] "
-
-
-def _name(plan: PlanRecord) -> str:
-    return plan.account.rpartition("/")[2]
 
 
 def _is_bad(run: UnitRunRecord) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import StringIO
+from select import select
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,7 +20,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from onramp.errors import CliError
+from onramp.errors import CliError, ExitCode
 from onramp.options import Output
 
 # Sign and style of what is done, and of what became of it; of states of deployments and of runs.
@@ -55,6 +56,7 @@ SIGNS = {
     "stale": ("x", "red"),
 }
 _UNKNOWN = ("?", "")
+_LOOK_S = 0.2  # between looks whether somebody has answered
 # All but line ends, and what turns the direction of writing.
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -112,6 +114,9 @@ class Screen:
         try:
             self.err.print(Text(question), end="")
             sys.stderr.flush()
+            # A read that blocks would not notice a Ctrl-C that comes just before it.
+            while sys.platform != "win32" and not select([sys.stdin], [], [], _LOOK_S)[0]:
+                pass
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         finally:
             signal.signal(signal.SIGINT, asyncios)
@@ -134,7 +139,7 @@ def _writing() -> Iterator[None]:
     except OSError as exc:
         sys.stdout = StringIO()  # what is buffered can't be written at the end either
         if isinstance(exc, BrokenPipeError):
-            raise SystemExit(1) from exc
+            raise SystemExit(ExitCode.FAILED) from exc
         raise CliError(
             f"the answer can't be written: {exc.strerror}", "What was done is done: see status."
         ) from exc
@@ -210,6 +215,11 @@ def short_account(account: str) -> Text:
     if len(parts) < 8:
         return heading(account)
     return Text.assemble((parts[-1], "bold"), (f"  in {parts[3]}, subscription {parts[1]}", "dim"))
+
+
+def short_name(resource_id: str) -> str:
+    """Its last segment; a name as it is."""
+    return resource_id.rpartition("/")[2]
 
 
 def moment(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -15,6 +16,7 @@ from onramp.screen import (
     heading,
     indented,
     short_account,
+    short_name,
     signed,
     table,
     verbatim,
@@ -35,27 +37,44 @@ _COUNTED = {
     "blocked": "blocked",
 }
 _QUIET = frozenset({"keep"})
+# As shared/core says it of what has no owner mark at all; adopt refuses another installation's.
+_BY_HAND = ("exists without our owner mark", "(adopt takes it over)")
 _PARKED = frozenset({"quarantined", "seen"})
 
 
-def show_plans(answer: PlansAnswer, *, full: bool) -> Iterator[RenderableType]:
-    """All of it; of several accounts those with nothing to do in one line, unless *full*."""
-    folds = len(answer.plans) > 1 and not full
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much of a plan is shown; *rest* says what shows all of it, if anything does."""
+
+    full: bool = False
+    rest: str = ""
+
+    def more(self, what: str) -> str:
+        return f"{what}: {self.rest} them" if self.rest else what
+
+
+SHORT = View()
+
+
+def show_plans(answer: PlansAnswer, view: View) -> Iterator[RenderableType]:
+    """All of it; of several accounts those with nothing to do in one line, unless in full."""
+    folds = len(answer.plans) > 1 and not view.full
     calm = [it for it in answer.plans if folds and _is_calm(it)]
     for plan in answer.plans:
         if plan not in calm:
-            yield from _plan(plan, full=full)
+            yield from _plan(plan, view)
             yield ""
     if calm:
-        names = ", ".join(it.account.rpartition("/")[2] for it in calm)
-        yield Text.assemble(signed("keep"), f": {names}", (" (--full shows them)", "dim"))
+        names = ", ".join(short_name(it.account) for it in calm)
+        rest = f" ({view.rest} them)" if view.rest else ""
+        yield Text.assemble(signed("keep"), f": {names}", (rest, "dim"))
         yield ""
-    yield Text(summary(answer), style="bold")
-    if any(change.action == "blocked" for plan in answer.plans for change in plan.changes):
-        yield Text("What is blocked can be taken over: python -m onramp adopt --help")
+    yield Text(_summary(answer), style="bold")
+    if any(map(_is_by_hand, answer.plans)):
+        yield Text("What was made by hand can be taken over: python -m onramp adopt --help")
 
 
-def summary(answer: PlansAnswer) -> str:
+def _summary(answer: PlansAnswer) -> str:
     actions = [change.action for plan in answer.plans for change in plan.changes]
     counts = ((actions.count(action), words) for action, words in _COUNTED.items())
     said = ", ".join(f"{number} {words}" for number, words in counts if number)
@@ -76,50 +95,57 @@ def _is_calm(plan: PlanRecord) -> bool:
     return calm and not (plan.error or plan.held or parked)
 
 
-def _plan(plan: PlanRecord, *, full: bool) -> Iterator[RenderableType]:
+def _is_by_hand(plan: PlanRecord) -> bool:
+    blocked = (it.reason for it in plan.changes if it.action == "blocked")
+    return any(reason.endswith(_BY_HAND) for reason in blocked)
+
+
+def _plan(plan: PlanRecord, view: View) -> Iterator[RenderableType]:
     title = short_account(plan.account)
     if plan.error:
         yield title
         yield indented(Text.assemble(("x no plan: ", "bold red"), plan.error))
         return
-    changes = [it for it in plan.changes if full or it.action not in _QUIET]
-    kept = sum(it.action in _QUIET for it in plan.changes)
     yield title
-    facts = [f"mode {plan.mode}"]
-    if kept:
-        facts.append(f"{kept} unchanged")
-    if plan.writes:
-        facts.append(f"digest {plan.digest}")
-    yield indented(dim("; ".join(facts)))
+    yield indented(dim("; ".join(_facts(plan))))
     if plan.held:
         yield indented(Text.assemble(signed("held"), f": {plan.held}"))
     if plan.mode == "observe" and plan.writes:
         yield indented(dim("In mode observe the app itself writes nothing of this."))
+    changes = [it for it in plan.changes if view.full or it.action not in _QUIET]
     if changes:
         yield ""
-        yield indented(_changes(changes, full=full))
+        yield indented(_changes(changes, view))
         yield from commands_in(changes)
-        yield from _differences(changes, full=full)
+        yield from _differences(changes, view)
     if plan.deployments:
         yield ""
-        yield indented(deployments_table(plan.deployments))
+        yield indented(_deployments(plan.deployments))
     if plan.notes:
         yield ""
         yield indented(heading("Notes"))
         yield from bullets(plan.notes)
 
 
-def deployments_table(decisions: Sequence[DecisionRecord]) -> RenderableType:
+def _facts(plan: PlanRecord) -> Iterator[str]:
+    yield f"mode {plan.mode}"
+    if kept := sum(it.action in _QUIET for it in plan.changes):
+        yield f"{kept} unchanged"
+    if plan.writes:
+        yield f"digest {plan.digest}"
+
+
+def _deployments(decisions: Sequence[DecisionRecord]) -> RenderableType:
     rows = table("becomes", "deployment", "because")
     for it in decisions:
         rows.add_row(signed(it.state), it.name, it.reason)
     return rows
 
 
-def _changes(changes: Sequence[ChangeRecord], *, full: bool) -> RenderableType:
+def _changes(changes: Sequence[ChangeRecord], view: View) -> RenderableType:
     rows = table("action", "what", "resource")
     for it in changes:
-        rows.add_row(signed(it.action), kind_word(it.path), Group(*_why(it, full=full)))
+        rows.add_row(signed(it.action), kind_word(it.path), Group(*_why(it, view)))
     return rows
 
 
@@ -143,13 +169,13 @@ def name_of(path: str) -> str:
     """What tells it from others of its kind."""
     parts = path.split("/")
     if path.startswith("/"):  # a role assignment: the role is in its reason
-        return f"on {path.partition('/providers/Microsoft.Authorization/')[0].rpartition('/')[2]}"
+        return f"on {short_name(path.partition('/providers/Microsoft.Authorization/')[0])}"
     if parts[0] == "products" and len(parts) > 2:
         return f"{parts[-1]} in {parts[1]}"
     return parts[1] if len(parts) > 1 else path
 
 
-def _why(change: ChangeRecord, *, full: bool) -> Iterator[RenderableType]:
+def _why(change: ChangeRecord, view: View) -> Iterator[RenderableType]:
     yield Text(name_of(change.path))
     shows_difference = change.drift or change.policy_diff
     says_more = change.action != "create" or change.path.startswith("/")
@@ -158,15 +184,15 @@ def _why(change: ChangeRecord, *, full: bool) -> Iterator[RenderableType]:
     if change.detail:
         words, _command = with_command(change.detail)
         yield Text.assemble(signed(change.status), f": {words}")
-    if change.action == "create" and change.policy_diff and not full:
-        yield dim(f"{counted(len(_lines(change)) - 1, 'line')} of policy: --full shows them")
+    if change.action == "create" and change.policy_diff and not view.full:
+        yield dim(view.more(f"{counted(len(_lines(change)) - 1, 'line')} of policy"))
 
 
-def _differences(changes: Sequence[ChangeRecord], *, full: bool) -> Iterator[RenderableType]:
+def _differences(changes: Sequence[ChangeRecord], view: View) -> Iterator[RenderableType]:
     """What stands and what should, at the terminal's full width."""
     for it in changes:
         has_drift = it.action == "update" and it.drift
-        has_diff = it.policy_diff and (full or it.action == "update")
+        has_diff = it.policy_diff and (view.full or it.action == "update")
         if not has_drift and not has_diff:
             continue
         yield ""
@@ -176,12 +202,12 @@ def _differences(changes: Sequence[ChangeRecord], *, full: bool) -> Iterator[Ren
         for drift in it.drift if has_drift else ():
             yield indented(dim(drift.field), 4)
             stands, wanted = _value(drift.actual), _value(drift.desired)
-            if not full:
+            if not view.full:
                 stands, wanted = cut(stands, wanted, _VALUE)
             yield indented(Text(f"- {stands}", style="red"), 4)
             yield indented(Text(f"+ {wanted}", style="green"), 4)
         if has_diff:
-            yield from _policy(it, full=full)
+            yield from _policy(it, view)
 
 
 def _value(value: object) -> str:
@@ -190,15 +216,15 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _policy(change: ChangeRecord, *, full: bool) -> Iterator[RenderableType]:
+def _policy(change: ChangeRecord, view: View) -> Iterator[RenderableType]:
     lines = _lines(change)
-    shown = lines if full else _around_differences(lines[:_DIFF_LINES])
+    shown = lines if view.full else _around_differences(lines[:_DIFF_LINES])
     for line in shown:
         style = _DIFF_STYLES.get(line[:1], "dim")
-        overflow: Literal["fold", "ellipsis"] = "fold" if full else "ellipsis"
-        yield indented(Text(line, style=style, no_wrap=not full, overflow=overflow), 4)
+        overflow: Literal["fold", "ellipsis"] = "fold" if view.full else "ellipsis"
+        yield indented(Text(line, style=style, no_wrap=not view.full, overflow=overflow), 4)
     if left := len(lines) - len(shown):
-        yield indented(dim(f"{counted(left, 'line')} more: --full shows them"), 4)
+        yield indented(dim(view.more(f"{counted(left, 'line')} more")), 4)
 
 
 def _around_differences(lines: Sequence[str]) -> list[str]:

@@ -18,10 +18,11 @@ from onramp.screen import (
     heading,
     indented,
     short_account,
+    short_name,
     signed,
+    table,
     with_command,
 )
-from onramp.screen import table as make_table
 from onramp.show_plan import commands_in, kind_word, name_of
 from shared.core.records import UnitRunRecord
 
@@ -59,7 +60,7 @@ class Progress:
 
     def tell(self, run: UnitRunRecord) -> None:
         self._current = sum(it.status in _DONE for it in run.changes)
-        words = f"{run.account.rpartition('/')[2]}: {run.status}"
+        words = f"{short_name(run.account)}: {run.status}"
         self._bar.update(self._task, description=words, completed=self._before + self._current)
 
     def next(self) -> None:
@@ -84,7 +85,7 @@ def _run(run: UnitRunRecord) -> Iterator[RenderableType]:
     yield indented(signed(run.status))
     changes = [it for it in run.changes if it.status not in ("kept", "")]
     if changes:
-        rows = make_table("became", "action", "what", "resource")
+        rows = table("became", "action", "what", "resource")
         for it in changes:
             more = [dim(with_command(it.detail)[0])] if it.detail else []
             name = Group(Text(name_of(it.path)), *more)

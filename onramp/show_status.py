@@ -14,6 +14,7 @@ from onramp.screen import (
     indented,
     moment,
     short_account,
+    short_name,
     signed,
     table,
 )
@@ -32,13 +33,18 @@ _IN_TROUBLE = frozenset({"quarantined", "seen"})
 
 def show_status(status: StatusAnswer, *, every: bool) -> Iterator[RenderableType]:
     yield Text.assemble(signed(status.health.status), f"  {status.app}")
-    yield from bullets(status.health.problems)
+    yield from bullets(_below(it) for it in status.health.problems)
     yield from _sweep(status)
     yield ""
     yield from _deployments(status, every=every)
     yield from _held([it for it in status.units if it.hold or it.refused])
     yield from _letters(status.dead_letters)
     yield from _runs(status.runs)
+
+
+def _below(problem: str) -> str:
+    """What the HTTP API says where to find, stands further down."""
+    return problem.partition(": GET /api/")[0]
 
 
 def _sweep(status: StatusAnswer) -> Iterator[RenderableType]:
@@ -53,7 +59,7 @@ def _sweep(status: StatusAnswer) -> Iterator[RenderableType]:
     yield indented(dim(f"{seen}; {left}"))
     if health.last_error:
         error = health.last_error
-        name = error.account.rpartition("/")[2]
+        name = short_name(error.account)
         yield indented(dim(f"last error {moment(error.at)}, {name}: {error.message}"))
 
 
@@ -82,7 +88,7 @@ def _deployments(status: StatusAnswer, *, every: bool) -> Iterator[RenderableTyp
 def _deployments_table(found: Sequence[DeploymentRecord]) -> RenderableType:
     rows = table("state", "deployment", "reason")
     for it in found:
-        name = f"{it.account.rpartition('/')[2]}/{it.name}"
+        name = f"{short_name(it.account)}/{it.name}"
         rows.add_row(signed(it.state), name, it.reason)
     return rows
 
@@ -97,7 +103,7 @@ def _held(units: Sequence[UnitRecord]) -> Iterator[RenderableType]:
             lines.append(
                 Text.assemble(signed("held"), f" since {moment(it.hold.since)}: {it.hold.reason}")
             )
-            lines.append(dim(f"go ahead: python -m onramp release {it.account.rpartition('/')[2]}"))
+            lines.append(dim(f"go ahead: python -m onramp release {short_name(it.account)}"))
         lines += [Text.assemble(signed("rejected"), f": {text}") for text in it.refused]
         yield indented(Group(*lines))
     yield ""
@@ -110,9 +116,7 @@ def _letters(letters: Sequence[DeadLetterRecord]) -> Iterator[RenderableType]:
     rows = table("given up", "kind", "about", "reason")
     for it in letters:
         about = it.deployment or it.account or it.id
-        rows.add_row(
-            moment(it.given_up_at), it.kind, about.rpartition("/")[2], it.reason or it.problem
-        )
+        rows.add_row(moment(it.given_up_at), it.kind, short_name(about), it.reason or it.problem)
     yield indented(rows)
     yield indented(dim("do them again: python -m onramp replay"))
     yield ""
@@ -125,7 +129,7 @@ def _runs(runs: Sequence[RunSummary]) -> Iterator[RenderableType]:
         return
     rows = table("status", "started", "writes", "about", "error")
     for it in runs:
-        accounts = sorted({unit.account.rpartition("/")[2] for unit in it.units})
+        accounts = sorted({short_name(unit.account) for unit in it.units})
         more = len(accounts[3:]) + len(it.left_out)
         about = ", ".join(accounts[:3]) + (f" and {more} more" if more else "")
         error = next((unit.error for unit in it.units if unit.error), "")
@@ -161,7 +165,7 @@ def show_served(answer: ServedAnswer) -> Iterator[RenderableType]:
         yield ""
     served = sum(bool(it.apis) for it in answer.accounts)
     yield heading(
-        f"{answer.gateway.rpartition('/')[2]} serves {served} of "
+        f"{short_name(answer.gateway)} serves {served} of "
         f"{counted(len(answer.accounts), 'account')}."
     )
 

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from onramp.records import DecisionAnswer
-from onramp.screen import bullets, dim, heading, indented, moment, signed, table
+from onramp.screen import bullets, dim, heading, indented, moment, short_name, signed, table
 from onramp.show_plan import kind_word, name_of
 from shared.core.records import ChangeRecord, ChapterRecord, WhyAnswer
 
@@ -46,7 +46,7 @@ def _chapter(chapter: ChapterRecord) -> Iterator[RenderableType]:
 
 def _writes(writes: tuple[ChangeRecord, ...]) -> Iterator[RenderableType]:
     for it in writes:
-        word = f"{it.action} " if it.status else ""
+        word = f"{it.action} " if it.status not in ("", it.action) else ""
         line = Text.assemble(signed(it.status or it.action), f" {word}{kind_word(it.path)} ")
         line.append(name_of(it.path))
         if it.detail:
@@ -84,4 +84,4 @@ def show_decision(it: DecisionAnswer) -> Iterator[RenderableType]:
 
 
 def _title(account: str, name: str) -> Text:
-    return heading(f"{account.rpartition('/')[2]}/{name}")
+    return heading(f"{short_name(account)}/{name}")

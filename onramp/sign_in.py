@@ -16,6 +16,7 @@ _CURES = {
     "65001": "Somebody has to consent that the Azure CLI calls the app: in its registration, "
     "Expose an API, Authorized client applications.",
 }
+_TOOL_S = 60  # for az and its like; the credential's own 10 s are short on a busy machine
 _ANEW = "Run az login again; --tenant names the tenant that is meant."
 
 
@@ -27,7 +28,7 @@ class SignIn:
     """
 
     def __init__(self) -> None:
-        self._credential = DefaultAzureCredential()
+        self._credential = DefaultAzureCredential(process_timeout=_TOOL_S)
 
     async def get_token(self, *scopes: str, **more: Any) -> AccessToken:
         try:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import FrameType
 
 from onramp.adoption import (
@@ -29,11 +30,12 @@ from onramp.direct import Direct
 from onramp.errors import CliError
 from onramp.records import AdoptionAnswer
 from shared.adapters.gateway_reads import API_VERSION
-from shared.core.model import Account, Json
+from shared.core.model import Json
 from shared.core.outlook import Outlook, plan_record
 from shared.core.ownership import mark_of
 from shared.core.plan import Action, Change
 from shared.core.records import PlanRecord, UnitRunRecord
+from shared.core.survey import GatewaySurvey, SurveyedApi
 from shared.errors import OnboardingError
 
 _STANDS = frozenset({"applied", "kept"})
@@ -78,7 +80,11 @@ class Takeover:
             raise CliError(f"there is no account {account}", "Check --account.")
         its = adoption(name, body, outlook, owner=direct.settings.owner)
         made = cls(direct, name, body, outlook, its)
-        if its.case in (Case.OURS, Case.ELSEWHERE):
+        if its.case is Case.OURS:
+            return made
+        api, survey = await reader.survey(name)
+        led = leads_elsewhere(api, survey, outlook.account)
+        if its.case is Case.ELSEWHERE:
             return made
         made._check()
         ours = its.ours.partition("/")[2]
@@ -86,8 +92,8 @@ class Takeover:
         unlinked = tuple(it for it in products if it not in linked)
         if its.case is Case.RESUME and not unlinked and answers(outlook, its):
             return replace(made, adoption=replace(its, case=Case.OURS))
-        warnings = await made._warnings(reader, outlook.account)
-        return replace(made, products=products, unlinked=unlinked, warnings=warnings)
+        lost = await made._lost(reader, api, survey)
+        return replace(made, products=products, unlinked=unlinked, warnings=(*led, *lost))
 
     @property
     def case(self) -> Case:
@@ -165,7 +171,7 @@ class Takeover:
         with _one_interrupt():
             try:
                 yield
-            except BaseException as exc:
+            except BaseException as exc:  # Ctrl-C and bugs too: its callers get no answer now
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 say(f"{self.name} goes back to {where}: please wait")
                 await self._take_back(exc)
@@ -246,21 +252,13 @@ class Takeover:
                     "Take that off first, or adopt the API that it belongs to.",
                 )
 
-    async def _warnings(self, reader: Reader, account: Account) -> tuple[str, ...]:
-        api, survey = await reader.survey(self.name)
-        if api is None:
-            raise CliError(
-                f"{self.name} is in no list of the gateway's APIs", "Try again in a minute."
-            )
+    async def _lost(self, reader: Reader, api: SurveyedApi, survey: GatewaySurvey) -> Iterator[str]:
+        """What callers lose, as warnings."""
         theirs, subscriptions = await asyncio.gather(
             reader.side(self.name, self.body, api, survey), reader.subscriptions(self.name)
         )
         ours = side_of_ours(self.outlook, self.adoption.ours)
-        return (
-            *leads_elsewhere(api, survey, account),
-            *losses(theirs, ours),
-            *self._alone(subscriptions),
-        )
+        return chain(losses(theirs, ours), self._alone(subscriptions))
 
     def _alone(self, subscriptions: tuple[str, ...]) -> Iterator[str]:
         if self.case is not Case.MARK and subscriptions:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from onramp.errors import CliError
+from onramp.errors import CliError, ExitCode
 from onramp.records import ValidationAnswer
 from onramp.screen import Screen, bullets, counted
 from shared.core.rules import RuleBook
@@ -14,7 +14,6 @@ from shared.rules_file import read_rules_file
 from shared.settings import read_settings
 
 _FILE = Path("onramp.yaml")
-_FAILED = 1
 
 
 def validate(file: Path | None, screen: Screen, *, with_settings: bool) -> int:
@@ -27,7 +26,7 @@ def validate(file: Path | None, screen: Screen, *, with_settings: bool) -> int:
         )
     checked, problems, said = [], list[str](), list[str]()
     if file is not None or path.exists():
-        checked.append(path.name)
+        checked.append(str(path))
         problems += _problems(lambda: said.append(_contents(read_rules_file(path))))
     if with_settings:
         checked.append("settings")
@@ -42,7 +41,7 @@ def validate(file: Path | None, screen: Screen, *, with_settings: bool) -> int:
     else:
         words = "; ".join(said)
         screen.print(Text.assemble(("✓ ", "green"), f"{' and '.join(checked)}: {words}"))
-    return _FAILED if problems else 0
+    return ExitCode.FAILED if problems else ExitCode.OK
 
 
 def _problems(check: Callable[[], object]) -> list[str]:

@@ -1,6 +1,7 @@
 """The command line as people and pipelines run it: a process, on a pipe or on a terminal."""
 
 import asyncio
+import codecs
 import os
 import pty
 import shlex
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-_PATIENCE_S = 60
+_PATIENCE_S = 300  # bounds a hang: beside others on two slow cores, each takes many seconds
 # Nothing of whoever runs the tests: neither a sign-in nor a terminal's ways.
+_ONRAMP = (sys.executable, "-m", "onramp")
 _BARE = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
 
 
@@ -28,23 +30,25 @@ class Ran:
 
 async def run(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> Ran:
     """On a pipe, with nobody to ask."""
-    async with _process(arguments, env, cwd, stdin=DEVNULL, stdout=PIPE, stderr=PIPE) as process:
+    command = (*_ONRAMP, *arguments)
+    streams = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE}
+    async with _process(*command, env=env, cwd=cwd, **streams) as process:
         out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
 async def shell(arguments: str, *, cwd: Path) -> Ran:
     """As a line of a shell, for where its answer goes."""
-    process = await asyncio.create_subprocess_shell(
-        f"{shlex.quote(sys.executable)} {arguments}", env=_BARE, cwd=cwd, stdout=PIPE, stderr=PIPE
-    )
-    out, err = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+    line = f"{shlex.quote(sys.executable)} {arguments}"
+    async with _process("sh", "-c", line, env={}, cwd=cwd, stdout=PIPE, stderr=PIPE) as process:
+        out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
 async def on_terminal(
     *arguments: str,
     env: Mapping[str, str],
+    cwd: Path = ROOT,
     columns: int = 100,
     answer: str = "",
     interrupt_at: str | tuple[str, ...] = "",
@@ -57,12 +61,15 @@ async def on_terminal(
     shape = {"COLUMNS": str(columns), "TERM": "xterm-256color"}
     streams = {"stdin": its, "stdout": its, "stderr": its}
     shown, due = "", [interrupt_at] if isinstance(interrupt_at, str) else [*interrupt_at]
-    async with _process(arguments, {**shape, **env}, ROOT, **streams) as process:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a sign
+    command = (*_ONRAMP, *arguments)
+    async with _process(*command, env={**shape, **env}, cwd=cwd, **streams) as process:
         os.close(its)
         while part := await asyncio.to_thread(_read, ours):
-            shown += part
-            if answer and "[y/N]" in part:
+            shown += decoder.decode(part)
+            if answer and "[y/N]" in shown:
                 os.write(ours, f"{answer}\n".encode())
+                answer = ""
             if due and due[0] and due[0] in shown:
                 process.send_signal(signal.SIGINT)
                 del due[0]
@@ -73,11 +80,11 @@ async def on_terminal(
 
 @asynccontextmanager
 async def _process(
-    arguments: tuple[str, ...], env: Mapping[str, str], cwd: Path, **streams: Any
+    *command: str, env: Mapping[str, str], cwd: Path, **streams: Any
 ) -> AsyncIterator[Process]:
-    """The command line at work; what hangs is killed, so that no thread waits for its output."""
+    """A process at work; what hangs is killed, so that no thread waits for its output."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "onramp", *arguments, env={**_BARE, **env}, cwd=cwd, **streams
+        *command, env={**_BARE, **env}, cwd=cwd, **streams
     )
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -88,9 +95,9 @@ async def _process(
             await process.wait()
 
 
-def _read(terminal: int) -> str:
-    """What is shown next; "" when the other end has closed, which Linux tells as an error."""
+def _read(terminal: int) -> bytes:
+    """What is shown next; nothing when the other end has closed, which Linux tells as an error."""
     try:
-        return os.read(terminal, 65536).decode(errors="replace")
+        return os.read(terminal, 65536)
     except OSError:
-        return ""
+        return b""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from onramp.adoption import ASIDE
 from onramp.records import AdoptionAnswer
 from sandbox.client import GATEWAY_VERSION
@@ -86,6 +88,8 @@ async def test_an_api_on_our_path_moves_aside_and_ours_takes_its_place(gate: Gat
 
     assert (shown.code, untouched) == (0, [])
     assert "Team One" in shown.out
+    assert "lines of policy" in shown.out
+    assert "--full" not in shown.out
     assert f"set: {{products: [starter-{account}]}}" in shown.out
     assert (answer.case, answer.done, again.case) == ("replace", True, "ours")
     aside, mine = await gate.at(f"apis/{name}"), await gate.at(f"apis/{ours(account)}")
@@ -165,9 +169,11 @@ async def test_for_any_other_path_the_choice_to_make_is_told_and_it_is_right(
     assert AdoptionAnswer.model_validate_json(with_it.out).case == "replace"
 
 
-async def test_an_api_that_leads_elsewhere_is_not_taken_over(gate: Gate) -> None:
+@pytest.mark.parametrize("path", ["{account}/openai", "fabrikam/openai"])
+async def test_an_api_that_leads_elsewhere_is_not_taken_over(gate: Gate, path: str) -> None:
     account = await gate.account("gpt-4o")
-    await by_hand(gate, f"x-{account}", f"{account}/openai", leads_to="fabrikam")
+    await by_hand(gate, f"x-{account}", path.format(account=account), leads_to="fabrikam")
+    gate.writes()
 
     ran = await run("adopt", f"x-{account}", "--account", account, "--yes", env=gate.env)
 

@@ -11,20 +11,24 @@ from shared.core.records import PlansAnswer, WhyAnswer
 from tests.cli.terminal import on_terminal, run
 from tests.stage import Stage
 
-OBSERVE = {"onramp:mode": "observe"}
-
 
 def name_of(account: str) -> str:
     return account.rpartition("/")[2]
 
 
-async def test_a_plan_of_the_app_is_applied_as_it_was_read(
-    stage: Stage, app_env: dict[str, str]
-) -> None:
-    account = await stage.account(tags=OBSERVE)
-    await stage.deploy(account)
+@pytest.fixture
+async def account(stage: Stage) -> str:
+    """One that the app only observes, so that all of its plan is still to be done."""
+    made = await stage.account(tags={"onramp:mode": "observe"})
+    await stage.deploy(made)
     await stage.quiet()
+    stage.writes()
+    return made
 
+
+async def test_a_plan_of_the_app_is_applied_as_it_was_read(
+    stage: Stage, app_env: dict[str, str], account: str
+) -> None:
     planned = await run("plan", "--account", name_of(account), env=app_env)
     plan = PlansAnswer.model_validate_json(planned.out).plans[0]
     writes = stage.writes()
@@ -38,12 +42,8 @@ async def test_a_plan_of_the_app_is_applied_as_it_was_read(
 
 
 async def test_on_a_terminal_the_run_is_followed_to_its_end(
-    stage: Stage, app_env: dict[str, str]
+    stage: Stage, app_env: dict[str, str], account: str
 ) -> None:
-    account = await stage.account(tags=OBSERVE)
-    await stage.deploy(account)
-    await stage.quiet()
-
     ran = await on_terminal("apply", "--account", account, env=app_env, answer="y")
 
     assert ran.code == 0
@@ -69,10 +69,10 @@ async def test_status_and_why_tell_what_the_app_knows(
 
     told = StatusAnswer.model_validate_json(status.out)
     assert [(it.name, it.state) for it in told.deployments.deployments] == [("gpt-4o", "verified")]
-    assert WhyAnswer.model_validate_json(why.out).chapters
+    (*_, first) = WhyAnswer.model_validate_json(why.out).chapters
     assert re.search(rf"✓ verified +{re.escape(what)}", text.out)
     assert "What to do" in story.out
-    assert "Event Grid said" in story.out
+    assert first.words in " ".join(story.out.split())
 
 
 async def test_no_key_is_ever_shown(app_env: dict[str, str]) -> None:
@@ -86,11 +86,7 @@ async def test_no_key_is_ever_shown(app_env: dict[str, str]) -> None:
     assert key not in helped.out
 
 
-async def test_ctrl_c_ends_it_at_once(stage: Stage, app_env: dict[str, str]) -> None:
-    account = await stage.account(tags=OBSERVE)
-    await stage.deploy(account)
-    await stage.quiet()
-
+async def test_ctrl_c_ends_it_at_once(stage: Stage, app_env: dict[str, str], account: str) -> None:
     twice = ("[y/N]", "stopped")
     ran = await on_terminal("apply", "--account", account, env=app_env, interrupt_at=twice)
 
@@ -115,12 +111,8 @@ async def test_a_name_that_is_not_there_is_no_answer(
 
 
 async def test_whoever_agrees_has_seen_what_to_also_where_the_answer_is_json(
-    stage: Stage, app_env: dict[str, str]
+    stage: Stage, app_env: dict[str, str], account: str
 ) -> None:
-    account = await stage.account(tags=OBSERVE)
-    await stage.deploy(account)
-    await stage.quiet()
-
     ran = await on_terminal("apply", "--account", account, "--json", env=app_env, answer="n")
 
     assert (ran.code, stage.writes()) == (1, [])

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from onramp.show_plan import show_plans
+from onramp.show_plan import View, show_plans
 from shared.core.records import ChangeRecord, DriftRecord, PlanRecord, PlansAnswer
 
 ACCOUNT = (
@@ -20,7 +20,7 @@ def text(change: ChangeRecord, *, full: bool = False) -> str:
     plan = PlanRecord(unit_id="1", account=ACCOUNT, digest="d", mode="sync", changes=(change,))
     out = StringIO()
     console = Console(file=out, width=200, highlight=False, markup=False)
-    for part in show_plans(PlansAnswer(writes=1, plans=(plan,)), full=full):
+    for part in show_plans(PlansAnswer(writes=1, plans=(plan,)), View(full=full)):
         console.print(part)
     return out.getvalue()
 

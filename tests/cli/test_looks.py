@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from onramp.commands import app
 from onramp.screen import harmless
-from onramp.show_plan import show_plans
+from onramp.show_plan import View, show_plans
 from shared.core.records import ChangeRecord, DecisionRecord, DriftRecord, PlanRecord, PlansAnswer
 from tests.cli.terminal import ROOT, run
 
@@ -85,7 +85,7 @@ PLANS = PlansAnswer(
 def as_text(answer: PlansAnswer, width: int) -> str:
     out = StringIO()
     console = Console(file=out, width=width, highlight=False, markup=False)
-    for part in show_plans(harmless(answer), full=False):
+    for part in show_plans(harmless(answer), View(rest="--full shows")):
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
@@ -130,6 +130,23 @@ def test_of_several_accounts_those_with_nothing_to_do_take_one_line() -> None:
     assert "= keep: calm-0, calm-1 (" in one_troubled
     assert "! quarantined   sora" in one_troubled
     assert "✓ applied   gpt-4o" in alone
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_by_hand"),
+    [
+        ("exists without our owner mark", True),
+        ("path contoso/openai is taken by API x (adopt takes it over)", True),
+        ("path contoso/openai is taken by API x of the installation b: give one another", False),
+    ],
+)
+def test_what_adopt_refuses_is_not_said_to_be_taken_over(reason: str, *, is_by_hand: bool) -> None:
+    blocked = change("blocked", "apis/x", reason)
+    plan = PLANS.plans[0].model_copy(update={"changes": (blocked,)})
+
+    shown = as_text(PlansAnswer(writes=0, plans=(plan,)), 80)
+
+    assert ("python -m onramp adopt --help" in shown) is is_by_hand
 
 
 def test_accounts_without_a_plan_are_not_said_to_have_nothing_to_do() -> None:

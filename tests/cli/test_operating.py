@@ -26,6 +26,10 @@ async def account(stage: Stage) -> str:
     return made
 
 
+# A run is told as ended a moment before its account is given back, with what holds it: where the
+# next command depends on that, `quiet` comes first.
+
+
 async def served(stage: Stage, account: str) -> set[str]:
     return {name for api in (await stage.served(account)).values() for name in api.deployments}
 
@@ -37,14 +41,17 @@ async def test_an_account_is_taken_back_and_released(
 
     back = await on_terminal("rollback", name, env=app_env, answer="y")
     after_back = await served(stage, account)
+    await stage.quiet()
     status = await run("status", "--text", env=app_env)
     forward = await on_terminal("release", name, env=app_env, answer="y")
+    await stage.quiet()
     again = await run("release", name, "--yes", env=app_env)
 
     assert (back.code, after_back) == (0, {"gpt-4o"})
     assert "it goes back to >" in back.out
     assert "~ update" in back.out.partition("[y/N]")[0]
     assert f"go ahead: python -m onramp release {name}" in status.out
+    assert "/api/" not in status.out
     assert (forward.code, await served(stage, account)) == (0, {"gpt-4o", "later"})
     assert "~ update" in forward.out.partition("[y/N]")[0]
     assert (again.code, again.err.splitlines()[0]) == (1, f"error: nothing holds {name}")
@@ -72,7 +79,8 @@ async def test_a_state_is_named_or_all_are_told(
 
     assert (wrong.code, len(states)) == (1, 2)
     (done,) = ApplyAnswer.model_validate_json(right.out).accounts
-    assert (right.code, done.status, done.causes[0].kind) == (0, "succeeded", "rollback")
+    assert (right.code, done.status) == (0, "succeeded")
+    assert "rollback" in {it.kind for it in done.causes}  # beside the timer's, at each quarter
     assert await served(stage, account) == {"gpt-4o"}
 
 
@@ -91,6 +99,7 @@ async def test_a_mass_deletion_is_released_by_the_digest_that_was_read(
 
     other = await run("release", account, "--digest", "0" * 16, env=app_env)
     held = await served(stage, account)
+    await stage.quiet()
     this = await on_terminal("release", account, env=app_env, answer="y")
 
     assert (other.code, len(held)) == (1, 5)
@@ -103,10 +112,9 @@ async def test_what_was_ordered_is_called_off(
 ) -> None:
     nothing = await run("release", account, "--call-off", env=app_env)
     stage.writes()
-    # Nothing is sent to the queue, so nobody begins.
-    await stage.state.mark(AccountId.parse(account), Cause(full=True, order=Order(force=True)))
-
-    off = await run("release", account, "--call-off", env=app_env)
+    async with stage.somebody_at_work(account):
+        await stage.state.mark(AccountId.parse(account), Cause(full=True, order=Order(force=True)))
+        off = await run("release", account, "--call-off", env=app_env)
 
     assert nothing.code == 1
     assert "nothing is ordered for this account" in nothing.err
@@ -114,7 +122,6 @@ async def test_what_was_ordered_is_called_off(
     assert off.code == 0
     assert AcceptedAnswer.model_validate_json(off.out).accounts == (account,)
     assert "goes on to hold it" in off.err
-    await stage.quiet()
     assert stage.writes() == []
 
 

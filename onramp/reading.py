@@ -1,4 +1,4 @@
-"""The commands status, why and ungoverned."""
+"""The commands that only read: status, why and ungoverned."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,13 +7,12 @@ from rich.console import RenderableType
 
 from onramp.app import App
 from onramp.connection import connect
+from onramp.errors import ExitCode
 from onramp.options import Target, Where
 from onramp.screen import Screen, harmless
 from onramp.show_status import show_findings, show_served, show_status
 from onramp.show_why import show_decision, show_story
 from shared.core.records import UngovernedAnswer
-
-_FAILED, _FOUND = 1, 2
 
 
 async def status(where: Where, target: Target, screen: Screen, *, every: bool) -> int:
@@ -24,11 +23,11 @@ async def status(where: Where, target: Target, screen: Screen, *, every: bool) -
             with screen.busy("asking"):
                 told = await connection.status(target)
             _answer(screen, told, lambda it: show_status(it, every=every))
-            return _FAILED if told.health.status == "unhealthy" else 0
+            return ExitCode.FAILED if told.health.status == "unhealthy" else ExitCode.OK
         with screen.busy("looking"):
             served = await connection.served(target)
         _answer(screen, served, show_served)
-        return _FAILED if any(it.error for it in served.accounts) else 0
+        return ExitCode.FAILED if any(it.error for it in served.accounts) else ExitCode.OK
 
 
 async def why(where: Where, deployment: str, screen: Screen) -> int:
@@ -37,11 +36,11 @@ async def why(where: Where, deployment: str, screen: Screen) -> int:
             with screen.busy("asking"):
                 story = await connection.why(deployment)
             _answer(screen, story, show_story)
-            return 0
+            return ExitCode.OK
         with screen.busy("looking"):
             decision = await connection.decision(deployment)
         _answer(screen, decision, show_decision)
-        return 0
+        return ExitCode.OK
 
 
 async def ungoverned(where: Where, screen: Screen, *, fresh: bool) -> int:
@@ -54,7 +53,7 @@ async def ungoverned(where: Where, screen: Screen, *, fresh: bool) -> int:
             else:
                 found = await connection.ungoverned()
     _answer(screen, found, show_findings)
-    return _FOUND if found.findings else 0
+    return ExitCode.TO_DO if found.findings else ExitCode.OK
 
 
 def _answer[M: BaseModel](
