@@ -34,7 +34,7 @@ EAGER = {"AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00
 # Its quarter of an hour may fall into a bench, whose counts would not be those of the events then.
 # Calls through the gateway are a matter of the gateway's time, and none of ARM's.
 _UNMEASURED = {"AzureWebJobs.sweep.Disabled": "true", "ONRAMP_VERIFY": "false"}
-_PATIENCE_S, _QUICK_PATIENCE_S = 1800.0, 60.0
+_PATIENCE_S, _QUICK_PATIENCE_S = 1800.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)

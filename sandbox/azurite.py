@@ -17,6 +17,9 @@ ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 _ATTEMPTS = 3
+# Longer than clients keep an idle connection (aiohttp: 15 s). Azurite's own 5 s end connections
+# that clients are about to use, and a POST on such a one fails: it is not sent again.
+_KEEP_ALIVE_S = "60"
 _SCRIPT = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 
 
@@ -88,6 +91,7 @@ def _command(ports: tuple[int, ...], certificates: Certificates | None) -> list[
     command.append("--skipApiVersionCheck")
     for service, port in zip(("blob", "queue", "table"), ports, strict=True):
         command += [f"--{service}Host", HOST, f"--{service}Port", str(port)]
+        command += [f"--{service}KeepAliveTimeout", _KEEP_ALIVE_S]
     if certificates is not None:
         command += ["--oauth", "basic"]
         command += ["--cert", str(certificates.cert), "--key", str(certificates.key)]

@@ -25,7 +25,7 @@ from sandbox.world import SUBSCRIPTION, World, WorldGateway
 
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 _ACCOUNTS = f"{_GROUP}/providers/Microsoft.CognitiveServices/accounts"
-_PATIENCE_S = 40.0
+_PATIENCE_S = 120.0
 # A small part of what Azure was seen to take: long enough to watch, short enough to wait for.
 _LATENCY = Latency("realistic", scale=0.03)
 _PLAIN_WIDTH = 120  # of the tables where there is no terminal to ask

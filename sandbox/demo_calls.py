@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 _MOST_SAID = 400
 # What people may have set for these clients, and would lead the demo's elsewhere.
 _THEIRS = ("openai_", "azure_", "anthropic_", "http_proxy", "https_proxy", "all_proxy")

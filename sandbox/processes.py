@@ -35,7 +35,7 @@ class Child:
     output: IO[bytes] = field(repr=False)  # its stdout and stderr, for the message of a failure
 
     async def wait_until(
-        self, ready: Callable[[], Awaitable[bool]], *, timeout_s: float = 60
+        self, ready: Callable[[], Awaitable[bool]], *, timeout_s: float = 120
     ) -> None:
         """Return once ``ready`` says so; raise with the child's own words if it ends before."""
         try:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,16 @@ from sandbox.models.journal import Called
 from sandbox.world import SUBSCRIPTION
 from shared.adapters.table_state import TableState
 from shared.adapters.tables import TABLES
-from shared.core.messages import QUEUE
+from shared.core.messages import QUEUE, write_message
+from shared.core.resource_ids import AccountId
+from shared.core.single_flight import Cause, Claim, Ending
 
 ROOT = Path(__file__).parents[1]
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
-_PATIENCE_S = 60
+_PATIENCE_S = 240  # bounds a hang: a sweep of all that a session left takes half a minute
+_OURS, _SWEPT = '{"event"', "Executed 'Functions.sweep'"
 _ALL = {"limit": "1000"}
 _UNPROVEN = ("not verified", "kept as it was: ", "served as it was: ")
 
@@ -44,6 +48,7 @@ class Stage:
     state: TableState
     queue: QueueClient
     tables: TableServiceClient
+    log: Sequence[str]  # the app's own lines and the ends of sweeps, from the beginning
 
     async def account(
         self,
@@ -94,12 +99,35 @@ class Stage:
     async def quiet(self, *, but: str = "") -> None:
         """Return when every event is delivered, every message done and every unit clean.
 
+        Nothing is under way then: what a test does next meets no run that is about to begin.
+
         Args:
             but: An account whose deployments can't be proven: the app comes back to it for long.
         """
         async with asyncio.timeout(_PATIENCE_S):
             while not await self._is_quiet(but):  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.05)
+
+    async def wake(self, account: str) -> None:
+        """Send what makes the app look whether there is something to do for *account*."""
+        text = write_message(AccountId.parse(account))
+        await self.queue.send_message(b64encode(text.encode()).decode())
+        await self.quiet()
+
+    @asynccontextmanager
+    async def somebody_at_work(self, account: str) -> AsyncIterator[None]:
+        """Nobody else begins with the account meanwhile, whatever is ordered; then all is done.
+
+        A gateway that only answers 429 would leave open who is faster: an order, or a try of the
+        one before.
+        """
+        unit = AccountId.parse(account)
+        await self.state.mark(unit, Cause())
+        claim = await self.state.claim(unit)
+        assert isinstance(claim, Claim)
+        yield
+        await self.state.finish(claim, Ending(done=True, stands=claim.stands, left=claim.left))
+        await self.wake(account)
 
     async def served(self, account: str) -> dict[str, Standing]:
         """What the gateway serves of *account*, by the end of the API's path."""
@@ -201,7 +229,7 @@ class Stage:
         before = self._sweeps()
         await self.invoke("sweep")
         async with asyncio.timeout(_PATIENCE_S):
-            while self._sweeps() <= before:  # noqa: ASYNC110 - said in the log only
+            while self._sweeps() == before:  # noqa: ASYNC110 - said in the log only
                 await asyncio.sleep(0.05)
         await self.quiet()
 
@@ -228,9 +256,7 @@ class Stage:
 
     def log_entries(self, event: str) -> list[Json]:
         """The app's own log lines about *event*."""
-        lines = (
-            line[line.index('{"event"') :] for line in self.azure.host.log if '{"event"' in line
-        )
+        lines = (line[line.index(_OURS) :] for line in self.log if _OURS in line)
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
     async def logged(self, event: str, **fields: str | int) -> Json:
@@ -242,9 +268,8 @@ class Stage:
                         return entry
                 await asyncio.sleep(0.02)
 
-    def _sweeps(self) -> set[str]:
-        """The log's lines about sweeps that ended; each has its own id, and old ones go."""
-        return {line for line in self.azure.host.log if "Executed 'Functions.sweep'" in line}
+    def _sweeps(self) -> int:
+        return len([line for line in self.log if _SWEPT in line])
 
     def _short(self, path: str) -> str:
         root = f"{self.azure.gateway_id}/"
@@ -254,6 +279,10 @@ class Stage:
         await self.azure.event_grid.idle()
         if await self.queue.peek_messages():  # what is visible: not what is to come back later
             return False
+        # After the look into the queue, for what was taken from it by then is being worked on.
+        async with self.admin.get("/sandbox/busy") as response:
+            if await response.json():
+                return False
         unfinished = {unit.arm_id.lower() for unit in await self.state.unfinished()}
         return unfinished <= {but.lower()}
 
@@ -274,7 +303,8 @@ def write_rules(folder: Path, rules: Json) -> Path:
 
 @asynccontextmanager
 async def a_stage(options: Options | None = None) -> AsyncIterator[Stage]:
-    async with local_azure(options or Options(app_dir=ROOT)) as azure:
+    log: list[str] = []
+    async with local_azure(_for_tests(options or Options(app_dir=ROOT), log)) as azure:
         base, ready = azure.endpoints.functions, azure.host.ready
         connection = azure.azurite.connection_string
         tables = TableServiceClient.from_connection_string(connection)
@@ -288,7 +318,23 @@ async def a_stage(options: Options | None = None) -> AsyncIterator[Stage]:
             with contextlib.suppress(ResourceExistsError):
                 await queue.create_queue()
             state = TableState(tables, lease=timedelta(minutes=5))
-            stage = Stage(azure, arm, app, admin, state, queue, tables)
+            stage = Stage(azure, arm, app, admin, state, queue, tables, log)
             yield stage
             if options is None or "ONRAMP_VERIFY" not in options.app_env:
                 await stage.all_told()
+
+
+def _for_tests(options: Options, log: list[str]) -> Options:
+    """A sweep is only made when a test asks for it, and what the app says is kept in *log*.
+
+    The timer would go off in the middle of some test, and put right what that has just put wrong.
+    A disabled function can be run by hand all the same.
+    """
+
+    def keep(line: str) -> None:
+        options.on_log(line)
+        if _OURS in line or _SWEPT in line:  # the SDKs' lines would be a hundred times as many
+            log.append(line)
+
+    env = {"AzureWebJobs.sweep.Disabled": "true", **options.app_env}
+    return replace(options, app_env=env, on_log=keep)

@@ -29,6 +29,8 @@ class Listener(Protocol):
 
     def processing(self) -> set[asyncio.Task[None]]: ...
 
+    def is_busy(self) -> bool: ...
+
 
 class State(Enum):
     """Stopped is what the platform calls a stopped app; ending is this process on its way out."""
@@ -102,6 +104,10 @@ class FunctionApp:
         """A function by its name in any case (ScriptHost.GetFunctionOrNull)."""
         wanted = name.casefold()
         return next((item for item in self.functions if item.name.casefold() == wanted), None)
+
+    def is_busy(self) -> bool:
+        """Whether there is work that nobody waits for: of queues, of timers, started by hand."""
+        return bool(self._manual) or any(item.is_busy() for item in self._listeners)
 
     def in_background(self, task: asyncio.Task[Any]) -> None:
         """Keep a manually started invocation alive, and wait for it when stopping."""

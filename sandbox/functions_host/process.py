@@ -27,7 +27,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # The rest of the caller's environment stays out: it may hold credentials of a real Azure.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT")
 _KEPT_LINES = 500
-_STOPPING_S = 5.0
+_STOPPING_S = 30.0
 _LONGEST_LINE = 2**22
 
 
@@ -56,7 +56,7 @@ class HostOptions:
     master_key: str = ""
     log_format: str = "text"
     drain_seconds: float = 10.0
-    startup_timeout_s: float = 60.0
+    startup_timeout_s: float = 120.0
 
 
 class FunctionsHost:
@@ -166,7 +166,7 @@ class FunctionsHost:
         code = await self._process.wait()
         # A process that the app has started may hold the pipes open.
         if self._pumps:
-            _, open_pumps = await asyncio.wait(self._pumps, timeout=1)
+            _, open_pumps = await asyncio.wait(self._pumps, timeout=5)
             for pump in open_pumps:
                 pump.cancel()
         return code

@@ -63,6 +63,7 @@ class QueueListener:
         self._options = options
         self._invoker = invoker
         self._processing: set[asyncio.Task[None]] = set()
+        self._is_receiving = False
 
     async def run(self) -> None:
         """Poll until cancelled; what is being processed goes on, see ``processing``."""
@@ -79,7 +80,18 @@ class QueueListener:
         """The messages whose processing has not ended."""
         return set(self._processing)
 
+    def is_busy(self) -> bool:
+        """A message that is being received is in nobody's sight: hidden, and not processed yet."""
+        return self._is_receiving or bool(self._processing)
+
     async def _poll(self) -> bool:
+        self._is_receiving = True
+        try:
+            return await self._begin_what_is_there()
+        finally:
+            self._is_receiving = False
+
+    async def _begin_what_is_there(self) -> bool:
         receiving = asyncio.create_task(self._receive())
         try:
             messages = await asyncio.shield(receiving)

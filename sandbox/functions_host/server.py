@@ -2,6 +2,7 @@
 
 any path, app stopped            403, as App Service answers for a stopped app
 PUT /sandbox/state               "stopped" or "running" (master key); ours, not Azure's
+GET /sandbox/busy                whether the app is at work on anything but requests; ours as well
 /admin/...                       the host's own endpoints
 /runtime/webhooks/{extension}    the Event Grid webhook
 a function's route               that function
@@ -33,6 +34,8 @@ def make_server(app: FunctionApp, drain: timedelta) -> web.Application:
         path = request.path.casefold()
         if path == "/sandbox/state":
             return await _set_state(app, request, drain)
+        if path == "/sandbox/busy":
+            return refused(app, request, Level.ADMIN) or web.json_response(app.is_busy())
         if app.state is State.ENDING:
             return web.Response(status=503)
         if app.state is State.STOPPED:

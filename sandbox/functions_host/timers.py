@@ -102,6 +102,9 @@ class TimerListener:
         """The invocation that has not ended, if any."""
         return set(self._running)
 
+    def is_busy(self) -> bool:
+        return bool(self._running)
+
     async def _fire(self, status: ScheduleStatus, started: datetime) -> ScheduleStatus:
         trigger = timer_trigger(status if self._monitored else None)
         task = asyncio.create_task(self._invoke(trigger))

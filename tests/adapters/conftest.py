@@ -124,7 +124,7 @@ async def a_bench(apim: ApimOptions | None = None, **settings: int) -> AsyncIter
             clock,
             endpoint=azure.endpoints.arm,
             subscription=SUBSCRIPTION,
-            request_timeout=timedelta(seconds=settings.get("request_timeout_s", 5)),
+            request_timeout=timedelta(seconds=settings.get("request_timeout_s", 120)),
         )
         try:
             gateway = ApimGateway(

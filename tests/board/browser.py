@@ -1,5 +1,6 @@
 """Chromium as tests use it: what goes wrong in the page is written down."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -8,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
 from yarl import URL
 
 from tests.board.desk import KEY, Desk
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+_PATIENCE_MS = 120_000  # it only bounds a hang: what is waited for comes
+expect.set_options(timeout=_PATIENCE_MS)
 _ARGS = (
     "--no-sandbox",  # a container's root can't have one
     "--disable-gpu",
@@ -31,15 +34,24 @@ class Seen:
 
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    under_way: set[Request] = field(default_factory=set)
 
     def origins(self) -> set[URL]:
         return {URL(url).origin() for url in self.requests}
+
+    async def answered(self) -> None:
+        """All that was asked for has its answer: also what the board itself does not wait for."""
+        async with asyncio.timeout(_PATIENCE_MS / 1000):
+            while self.under_way:  # noqa: ASYNC110 - told by callbacks
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
 async def a_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGS))
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(_ARGS), timeout=_PATIENCE_MS
+        )
         try:
             yield browser
         finally:
@@ -57,9 +69,11 @@ async def a_page(browser: Browser, **options: Any) -> AsyncIterator[tuple[Page, 
     context = await browser.new_context(**(defaults | options))
     try:
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(_PATIENCE_MS)
         seen = Seen()
         page.on("request", lambda it: _note(seen, it))
+        page.on("requestfinished", lambda it: _over(seen, it))
+        page.on("requestfailed", lambda it: _over(seen, it))
         page.on("pageerror", lambda it: seen.complaints.append(f"error: {it}"))
         page.on("console", lambda it: _complain(seen, it.type, it.text))
         yield page, seen
@@ -77,6 +91,11 @@ async def opened(page: Page, desk: Desk, key: str = KEY) -> Page:
 def _note(seen: Seen, request: Request) -> None:
     if not request.url.startswith("data:"):
         seen.requests.append(request.url)
+        seen.under_way.add(request)
+
+
+def _over(seen: Seen, request: Request) -> None:
+    seen.under_way.discard(request)
 
 
 def _complain(seen: Seen, kind: str, text: str) -> None:

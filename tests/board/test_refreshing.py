@@ -6,17 +6,19 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, expect
 
-from tests.board.browser import opened
+from tests.board.browser import Seen, opened
 from tests.board.desk import Desk
 from tests.board.making import NOW
 from tests.board.worlds import troubled, with_verified
 
 
 @pytest.fixture
-async def clocked(page: Page, desk: Desk) -> Page:
-    """A board whose time goes on only when a test says so."""
+async def clocked(page: Page, seen: Seen, desk: Desk) -> Page:
+    """A board that has all it asked for, and whose time a test can let pass at once."""
     await page.clock.install(time=NOW)
-    return await opened(page, desk)
+    await opened(page, desk)
+    await seen.answered()
+    return page
 
 
 async def test_it_asks_again_every_15_seconds(clocked: Page, desk: Desk) -> None:
@@ -29,11 +31,14 @@ async def test_it_asks_again_every_15_seconds(clocked: Page, desk: Desk) -> None
     await expect(clocked.get_by_role("status")).to_contain_text("All 9 deployments are verified.")
 
 
-async def test_what_costs_the_app_much_is_asked_for_less_often(clocked: Page, desk: Desk) -> None:
+async def test_what_costs_the_app_much_is_asked_for_less_often(
+    clocked: Page, seen: Seen, desk: Desk
+) -> None:
     desk.asked.clear()
 
     async with clocked.expect_response("**/api/units"):
         await clocked.clock.run_for(15_500)
+    await seen.answered()
 
     assert "/api/health" in desk.paths()
     assert "/api/ungoverned" not in desk.paths()
@@ -123,12 +128,15 @@ async def test_a_hidden_tab_asks_nothing_until_it_is_seen_again(clocked: Page, d
         await clocked.evaluate(hide, arg=False)
 
 
-async def test_an_app_that_fails_is_asked_less_and_less_often(clocked: Page, desk: Desk) -> None:
+async def test_an_app_that_fails_is_asked_less_and_less_often(
+    clocked: Page, seen: Seen, desk: Desk
+) -> None:
     desk.fault = lambda _: web.Response(status=500)
     for _ in range(4):
         async with clocked.expect_response("**/api/units"):
             await clocked.get_by_role("button", name="Refresh").click()
         await expect(clocked.get_by_text("Updated")).to_be_visible()
+    await seen.answered()
     desk.asked.clear()
 
     await clocked.clock.run_for(60_000)

@@ -51,7 +51,7 @@ async def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
             env=environment,
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(), 240)
+            out, err = await asyncio.wait_for(process.communicate(), 600)
         finally:
             if process.returncode is None:
                 process.kill()

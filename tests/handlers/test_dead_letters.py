@@ -18,7 +18,7 @@ from shared.core.messages import write_message
 from shared.core.resource_ids import AccountId
 from tests.stage import GROUP, ROOT, Stage, a_stage
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 NOBODYS = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/rg"
 # Five deliveries at once, and Event Grid's five minutes before a dead letter in 30 ms.
 QUICK = Options(

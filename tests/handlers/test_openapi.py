@@ -79,7 +79,7 @@ def test_whatever_is_asked_is_answered_as_the_document_says(
     case.body = _of_its_type(case.body)
     # The host has methods as constraints of routes: 404, not 405 (HttpMethodRouteConstraint).
     case.call_and_validate(
-        _base(held), headers=_key(held), excluded_checks=[unsupported_method], timeout=60
+        _base(held), headers=_key(held), excluded_checks=[unsupported_method], timeout=120
     )
 
 

@@ -47,7 +47,7 @@ def app_functions() -> tuple[Function, ...]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     found: dict[str, list[Json]] = json.loads(result.stdout.splitlines()[-1])

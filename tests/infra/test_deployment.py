@@ -117,7 +117,7 @@ def test_the_hook_deploys_the_events_of_each_watched_subscription(tmp_path: Path
     sh = shutil.which("sh")
     assert sh is not None
 
-    subprocess.run([sh, INFRA / "hooks/postdeploy.sh"], env=env, check=True, timeout=20)
+    subprocess.run([sh, INFRA / "hooks/postdeploy.sh"], env=env, check=True, timeout=120)
 
     first, second = (it.split("\n") for it in calls.read_text().strip().split("\n\n"))
     assert first[:3] == ["deployment", "sub", "create"]
@@ -143,7 +143,7 @@ def test_the_hook_stops_at_the_first_subscription_that_fails(tmp_path: Path) -> 
         check=False,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
     )
 
     assert result.returncode == 3

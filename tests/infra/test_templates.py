@@ -39,7 +39,7 @@ def scan(folder: Path) -> dict[str, int]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},
     )
     found = json.loads(result.stdout)

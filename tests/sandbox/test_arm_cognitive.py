@@ -10,7 +10,6 @@ from azure.mgmt.cognitiveservices import CognitiveServicesManagementClient as Sy
 from azure.mgmt.cognitiveservices.aio import CognitiveServicesManagementClient
 
 from sandbox.arm.front_door import Options
-from sandbox.arm.latency import Latency
 from sandbox.world import SUBSCRIPTION
 from tests.sandbox.arm_client import (
     ACCOUNT,
@@ -121,13 +120,13 @@ async def test_two_writes_under_one_account_conflict(
 
 
 async def test_the_sdk_waits_for_a_slow_deployment() -> None:
-    slow = Latency(overrides={"Microsoft.CognitiveServices/accounts/deployments/write": 0.02})
     async with (
-        local_arm(options=Options(latency=slow, retry_after_s=0)) as arm,
+        local_arm(options=Options(retry_after_s=0)) as arm,
         CognitiveServicesManagementClient(
             AsyncCredential(), SUBSCRIPTION, **sdk_options(arm.base_url)
         ) as client,
     ):
+        arm.door.operations.hold("deployments/write")
         poller = await client.deployments.begin_create_or_update(
             "rg-ai", "contoso", "d2", wire(a_deployment())
         )
@@ -135,7 +134,11 @@ async def test_the_sdk_waits_for_a_slow_deployment() -> None:
             await client.deployments.begin_create_or_update(
                 "rg-ai", "contoso", "d3", wire(a_deployment())
             )
-        made: Any = await poller.result()
+        waiting = asyncio.create_task(poller.result())
+        while not [it for it in arm.door.journal.log if "/operationStatuses/" in it.path]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        arm.door.operations.release()
+        made: Any = await waiting
 
     assert refused.value.error is not None
     assert refused.value.error.code == "RequestConflict"

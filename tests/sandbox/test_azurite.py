@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,19 @@ from azure.storage.queue.aio import QueueServiceClient
 
 import sandbox.azurite
 from sandbox.azurite import AzuriteMissingError, azurite
-from sandbox.processes import take_ports
+from sandbox.processes import check_free, take_ports
+
+
+def _three_in_a_row() -> int:
+    while True:
+        (base,) = take_ports(1)
+        with contextlib.suppress(ValueError):
+            check_free(base, 3)
+            return base
 
 
 async def test_all_three_services_answer_on_the_given_ports() -> None:
-    base = take_ports(1)[0]
+    base = _three_in_a_row()
     async with azurite(port_base=base) as storage:
         connection = storage.connection_string
         async with (

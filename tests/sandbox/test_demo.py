@@ -180,7 +180,7 @@ async def test_ctrl_c_at_the_end_is_no_failure() -> None:
 
     os.kill(os.getpid(), signal.SIGINT)
 
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 120)
 
 
 def test_it_fails_over_an_answer_whose_moment_is_not_known() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 
 import aiohttp
 import pytest
@@ -11,7 +12,7 @@ from sandbox.event_grid.emulator import EventGrid
 from sandbox.event_grid.events import Schema
 from sandbox.event_grid.handshake import HandshakeError
 from sandbox.event_grid.options import Options
-from sandbox.processes import listen, take_ports
+from sandbox.processes import HOST, listen
 from tests.sandbox.event_grid import a_subscription
 from tests.sandbox.event_receiver import receiver
 
@@ -65,10 +66,12 @@ async def test_an_endpoint_that_does_not_agree_gets_nothing(
 
 
 async def test_an_endpoint_that_does_not_exist_fails_the_handshake_without_its_key() -> None:
-    (port,) = take_ports(1)
     async with EventGrid() as grid:
-        with pytest.raises(HandshakeError) as caught:
-            await grid.subscribe(a_subscription(f"http://127.0.0.1:{port}/x?code=secret"))
+        with socket.socket() as taken:
+            taken.bind((HOST, 0))  # nobody else gets it, and nobody listens
+            url = f"http://{HOST}:{taken.getsockname()[1]}/x?code=secret"
+            with pytest.raises(HandshakeError) as caught:
+                await grid.subscribe(a_subscription(url))
 
     assert "response code Unknown" in str(caught.value)
     assert "secret" not in str(caught.value)

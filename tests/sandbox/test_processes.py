@@ -51,7 +51,7 @@ async def _open(port: int) -> bool:
 
 
 async def _await_port(port: int, *, is_open: bool) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await _open(port) is not is_open:  # noqa: ASYNC110  # of another process
             await asyncio.sleep(0.02)
 
@@ -64,7 +64,7 @@ async def _run_parent(source: str, **env: str) -> tuple[asyncio.subprocess.Proce
         stdout=asyncio.subprocess.PIPE,
     )
     assert parent.stdout is not None
-    port = int(await asyncio.wait_for(parent.stdout.readline(), 60))
+    port = int(await asyncio.wait_for(parent.stdout.readline(), 120))
     await _await_port(port, is_open=True)
     return parent, port
 

@@ -8,7 +8,7 @@ from shared.core.naming import unit_hash
 from shared.core.resource_ids import AccountId
 from tests.stage import Stage
 
-_PATIENCE_S = 60
+_PATIENCE_S = 120
 UNDER_WAY = ("queued", "running")
 
 

@@ -87,5 +87,5 @@ class Desk:
     @asynccontextmanager
     async def cohere(self) -> AsyncIterator[AsyncClientV2]:
         base_url = f"{self.stage.at_gateway('contoso')}/providers/cohere"
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=120) as http:
             yield AsyncClientV2(base_url=base_url, api_key=self.key, httpx_client=http)

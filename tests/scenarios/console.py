@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PATIENCE_S = 60
+_PATIENCE_S = 120
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _VARIES = (

@@ -1,16 +1,10 @@
 """Two who order for one account at once, and one who thinks better of it."""
 
 import asyncio
-from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from shared.core.messages import write_message
-from shared.core.resource_ids import AccountId
-from shared.core.single_flight import Cause, Claim, Ending
 from tests.scenarios.api import ended, get, id_of, ordered, plan_of, post, states_of, unit_of
 from tests.stage import Stage
 
@@ -24,22 +18,6 @@ async def account(stage: Stage) -> str:
     await stage.quiet()
     stage.writes()
     return made
-
-
-@asynccontextmanager
-async def somebody_at_work(stage: Stage, account: str) -> AsyncIterator[None]:
-    """Nobody else begins with the account meanwhile, whatever is ordered; then all of it is done.
-
-    A gateway that only answers 429 would leave open who is faster: an order, or a try of the last.
-    """
-    unit = AccountId.parse(account)
-    await stage.state.mark(unit, Cause())
-    claim = await stage.state.claim(unit)
-    assert isinstance(claim, Claim)
-    yield
-    await stage.state.finish(claim, Ending(done=True, stands=claim.stands, left=claim.left))
-    await stage.queue.send_message(b64encode(write_message(unit).encode()).decode())
-    await stage.quiet()
 
 
 async def order(stage: Stage, path: str, body: dict[str, Any]) -> str:
@@ -72,7 +50,7 @@ async def test_of_two_orders_at_once_one_is_refused(stage: Stage, account: str) 
 async def test_what_is_called_off_is_told_as_that_and_is_not_done(
     stage: Stage, account: str
 ) -> None:
-    async with somebody_at_work(stage, account):
+    async with stage.somebody_at_work(account):
         forced = await order(stage, "reimport", {"account": account, "force": True})
         plain = await order(stage, "reimport", {"account": account})
         assert (await unit_of(stage, account))["ordered"] == "force"
@@ -87,7 +65,7 @@ async def test_what_is_called_off_is_told_as_that_and_is_not_done(
 
 async def test_to_go_back_is_possible_whatever_was_ordered(stage: Stage, account: str) -> None:
     (state, *_) = await states_of(stage, account)
-    async with somebody_at_work(stage, account):
+    async with stage.somebody_at_work(account):
         forced = await order(stage, "reimport", {"account": account, "force": True})
         back = await order(stage, f"units/{id_of(account)}/rollback", {"state": state["id"]})
         status, answer = await post(stage, "reimport", {"account": account, "force": True})
@@ -103,7 +81,7 @@ async def test_a_run_of_everything_says_for_which_account_it_could_not_be_ordere
     stage: Stage, account: str
 ) -> None:
     (state, *_) = await states_of(stage, account)
-    async with somebody_at_work(stage, account):
+    async with stage.somebody_at_work(account):
         await order(stage, f"units/{id_of(account)}/rollback", {"state": state["id"]})
         run = await order(stage, "reimport", {"all": True, "force": True})
 
@@ -117,7 +95,7 @@ async def test_a_run_of_everything_says_for_which_account_it_could_not_be_ordere
 async def test_a_release_of_many_removals_is_not_what_calls_an_order_off(
     stage: Stage, account: str
 ) -> None:
-    async with somebody_at_work(stage, account):
+    async with stage.somebody_at_work(account):
         await order(stage, "reimport", {"account": account, "force": True})
         status, answer = await post(stage, f"units/{id_of(account)}/release")
         await call_off(stage, account)

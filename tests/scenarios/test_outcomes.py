@@ -25,7 +25,7 @@ async def told(stage: Stage, account: str) -> list[Json]:
     """What was published of an account and its deployments, when all of it was."""
     await stage.quiet()
     ledger, unit = TableLedger(stage.tables), AccountId.parse(account)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while await ledger.outcomes(unit):  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(0.02)
     sent = stage.azure.event_grid.topic_events("outcomes")

@@ -1,20 +1,20 @@
 """A plan before it is written: looked at, agreed to by its digest, or forced."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
+from sandbox.arm.front_door import FrontDoor
 from sandbox.client import GATEWAY_VERSION
-from shared.core.messages import write_message
 from shared.core.orders import Order
 from shared.core.resource_ids import AccountId
 from shared.core.resource_kinds import ResourceKind, kind_of
 from shared.core.run_ids import run_id
 from shared.core.single_flight import Cause
 from tests.scenarios.api import ended, get, ordered, paths, plan_of, post, unit_of
+from tests.scenarios.gates import a_gate
 from tests.stage import Stage
 
 BY_HAND = "<policies><inbound><base /></inbound></policies>"
@@ -51,11 +51,6 @@ async def an_account(stage: Stage) -> str:
     await stage.quiet()
     stage.writes()
     return account
-
-
-async def wake(stage: Stage, unit: AccountId) -> None:
-    await stage.queue.send_message(base64.b64encode(write_message(unit).encode()).decode())
-    await stage.quiet()
 
 
 async def test_a_dry_run_writes_nothing_and_says_all_in_order(stage: Stage, tampered: str) -> None:
@@ -123,7 +118,7 @@ async def test_a_plan_that_changes_after_its_digest_was_checked_is_not_written(
     unit, run = AccountId.parse(tampered), run_id(datetime.now(UTC), "a" * 32)
     order = Order(digest="0" * 16)
     await stage.state.mark(unit, Cause(run_id=run, full=True, order=order))
-    await wake(stage, unit)
+    await stage.wake(tampered)
 
     found = await ended(stage, run)
 
@@ -140,7 +135,7 @@ async def test_an_event_that_came_with_a_stale_digest_is_not_lost(
     run = run_id(datetime.now(UTC), "b" * 32)
     await stage.state.mark(unit, Cause(event_id="e1", written="gpt-4o"))
     await stage.state.mark(unit, Cause(run_id=run, full=True, order=order))
-    await wake(stage, unit)
+    await stage.wake(tampered)
 
     assert (await ended(stage, run))["status"] == "held"
     assert (await plan_of(stage, tampered))["writes"] == 0  # the event's own run put it right
@@ -154,7 +149,7 @@ async def test_a_reimport_that_came_with_a_stale_digest_is_told_of_what_was_done
     plain, agreed = (run_id(datetime.now(UTC), it * 32) for it in "cd")
     await stage.state.mark(unit, Cause(run_id=plain, full=True))
     await stage.state.mark(unit, Cause(run_id=agreed, full=True, order=stale))
-    await wake(stage, unit)
+    await stage.wake(tampered)
 
     refused, done = await ended(stage, agreed), await ended(stage, plain)
 
@@ -215,7 +210,7 @@ async def test_a_dry_run_of_everything_says_what_it_could_not_look_at(stage: Sta
 @pytest.fixture
 async def slow(stage: Stage) -> AsyncIterator[Stage]:
     """A gateway that takes its time to save the policies of APIs."""
-    stage.azure.arm.faults.add({"method": "PUT", "path": "/policies/policy$"}, {"delay": 2.5})
+    stage.azure.arm.faults.add({"method": "PUT", "path": "/policies/policy$"}, {"delay": 0.01})
     yield stage
     stage.azure.arm.faults.clear()
 
@@ -226,20 +221,21 @@ async def test_a_run_that_is_under_way_says_how_far_it_is(slow: Stage) -> None:
     await slow.quiet()
     digest = (await plan_of(slow, account))["digest"]
 
-    _status, answer = await post(slow, "reimport", {"account": account, "digest": digest})
-    async with asyncio.timeout(60):
-        while True:
-            run = await get(slow, f"runs/{answer['run']['id']}")
-            (unit,) = run["units"]
-            if unit["changes"]:
-                break
-            await asyncio.sleep(0.02)
+    async with a_gate(FrontDoor):
+        _status, answer = await post(slow, "reimport", {"account": account, "digest": digest})
+        async with asyncio.timeout(120):
+            while True:
+                run = await get(slow, f"runs/{answer['run']['id']}")
+                (unit,) = run["units"]
+                if unit["changes"]:
+                    break
+                await asyncio.sleep(0.02)
 
-    assert (run["status"], run["finished"], unit["planned"]) == ("running", "", 7)
-    applied = [it for it in unit["changes"] if it["status"] == "applied"]
-    assert 0 < len(applied) < 7
-    assert unit["writes"] == len(applied)
-    assert (await unit_of(slow, account))["status"] == "running"
+        assert (run["status"], run["finished"], unit["planned"]) == ("running", "", 7)
+        applied = [it for it in unit["changes"] if it["status"] == "applied"]
+        assert 0 < len(applied) < 7
+        assert unit["writes"] == len(applied)
+        assert (await unit_of(slow, account))["status"] == "running"
     assert (await ended(slow, run["id"]))["writes"] == 7
 
 

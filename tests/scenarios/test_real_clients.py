@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 
 from sandbox.arm.system_data import principal_id_of
 from sandbox.models.journal import digest
+from sandbox.models.server import _Server
 from tests.scenarios.client_desk import (
     COGNITIVE,
     FOUNDRY,
@@ -27,6 +28,7 @@ from tests.scenarios.client_desk import (
     Desk,
     account_id,
 )
+from tests.scenarios.gates import a_gate
 from tests.stage import a_stage, an_app_with_rules
 
 
@@ -295,14 +297,15 @@ async def test_a_stream_outlives_its_deployment_and_the_next_call_is_told_that_i
     desk: Desk,
 ) -> None:
     stage = desk.stage
-    stage.azure.models.faults.add({"deployment": "goes"}, {"chunk": 0.3})
+    stage.azure.models.faults.add({"deployment": "goes"}, {"chunk": 0.01})
     async with desk.azure() as azure, desk.v1() as v1, desk.foundry() as foundry:
-        stream = await v1.chat.completions.create(model="goes", messages=HELLO, stream=True)
-        said = (await anext(stream)).choices[0].delta.content or ""
-        for name in ("goes", "claude-goes"):
-            await stage.delete(f"{account_id('contoso')}/deployments/{name}")
+        async with a_gate(_Server):
+            stream = await v1.chat.completions.create(model="goes", messages=HELLO, stream=True)
+            said = (await anext(stream)).choices[0].delta.content or ""
+            for name in ("goes", "claude-goes"):
+                await stage.delete(f"{account_id('contoso')}/deployments/{name}")
+            await stage.quiet()
         said += "".join([it.choices[0].delta.content or "" async for it in stream if it.choices])
-        await stage.quiet()
         stage.azure.models.journal.clear()
 
         for client in (azure, v1):

@@ -30,13 +30,13 @@ async def test_the_app_is_degraded_until_it_has_swept(fresh: Stage) -> None:
     assert (before["status"], before["lastSweep"]) == ("degraded", None)
     assert before["problems"] == ["no sweep has run yet"]
     assert (after["status"], after["problems"]) == ("healthy", [])
-    assert after["lastSweep"]["ageSeconds"] < 60
+    assert after["lastSweep"]["at"]
     assert (after["backlog"], after["unfinished"], after["lastError"]) == (0, 0, None)
 
 
 async def test_the_app_is_unhealthy_when_its_timer_no_longer_runs(fresh: Stage) -> None:
     await fresh.sweep()
-    await last_sweep_at(fresh, "2026-01-01T00:00:00Z")
+    await last_sweep_at(fresh, "2020-01-01T00:00:00Z")
 
     async with fresh.app.get("/api/health") as response:
         status, found = response.status, await response.json()
@@ -64,6 +64,7 @@ async def test_a_sweep_that_can_not_read_a_source_says_so_in_health(fresh: Stage
 
 async def test_the_story_of_one_that_was_quarantined_fixed_and_verified(fresh: Stage) -> None:
     account = await fresh.account()
+    await fresh.quiet()  # so that it is the deployment's own event that tells of it
     fresh.azure.arm.faults.add({"method": "PUT", "path": "/apis/[^/]+$"}, BROKEN)
     await fresh.deploy(account)
     await fresh.quiet()

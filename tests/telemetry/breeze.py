@@ -21,7 +21,7 @@ from sandbox.tls import Certificates
 type Json = dict[str, Any]
 
 KEY = "00000000-0000-4000-8000-00000000feed"
-_PATIENCE_S = 30
+_PATIENCE_S = 120
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ async def hosted(
 ) -> AsyncIterator[Host]:
     async with (
         functions_host(HostOptions(app_dir, env or {}, **options), on_log) as process,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session,
     ):
         yield Host(process, session)
 

@@ -238,7 +238,7 @@ async def test_the_function_timeout_ends_async_and_threaded_functions(tmp_path: 
     folder = app_folder(
         tmp_path,
         code,
-        '{"version": "2.0", "functionTimeout": "00:00:01",'
+        '{"version": "2.0", "functionTimeout": "00:00:03",'
         ' "extensions": {"http": {"routePrefix": ""}}}',
     )
     async with hosted(folder) as host:
@@ -249,7 +249,7 @@ async def test_the_function_timeout_ends_async_and_threaded_functions(tmp_path: 
         )
 
     assert [status for status, _, _ in answers] == [500, 500, 200]
-    assert any("Timeout value of 0:00:01 exceeded" in line for line in host.process.log)
+    assert any("Timeout value of 0:00:03 exceeded" in line for line in host.process.log)
 
 
 async def test_a_disabled_function_is_there_for_the_master_key_only() -> None:

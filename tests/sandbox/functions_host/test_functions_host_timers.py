@@ -14,7 +14,7 @@ async def host() -> AsyncIterator[Host]:
 
 
 async def test_run_on_startup_runs_at_once_with_a_schedule_status(host: Host) -> None:
-    (run,) = await host.json("/api/seen?name=at_start&count=1")
+    run, *_ = await host.json("/api/seen?name=at_start&count=1")
 
     assert run["past_due"] is False
     assert run["status"]["Last"].startswith("0001-01-01T00:00:00")
@@ -36,6 +36,7 @@ async def test_a_timer_is_retried_by_its_policy(host: Host) -> None:
 
 async def test_admin_runs_a_timer(host: Host) -> None:
     options = {"json": {}, "headers": host.admin()}
+    await host.json("/api/seen?name=at_start&count=1")  # its own run, at the start
 
     status, _, _ = await host.request("POST", "/admin/functions/at_start", **options)
 

@@ -182,7 +182,7 @@ class Stand:
         return await self.call(path, body, host, Authorization=f"Bearer {a_token(audience)}")
 
     def http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=ToLoopback(self.url), timeout=5)
+        return httpx.AsyncClient(transport=ToLoopback(self.url), timeout=120)
 
 
 async def _said(response: ClientResponse) -> Said:

@@ -303,7 +303,7 @@ async def test_a_slow_model_sends_its_chunks_one_by_one(stand: Stand) -> None:
         f"{stand.url}{CHAT}",
         json={**HELLO, "stream": True},
         headers=headers,
-        timeout=ClientTimeout(total=10),  # only reached if it was kept
+        timeout=ClientTimeout(total=120),  # only reached if it was kept
     ) as response:
         first = await response.content.readuntil(b"\n\n")
 

@@ -54,7 +54,7 @@ async def on_failing(msg: func.QueueMessage) -> None:
 @app.queue_trigger(arg_name="msg", queue_name="%GATED_QUEUE%", connection="Storage")
 async def on_gated(msg: func.QueueMessage) -> None:
     await note({"queue": "gated", "count": msg.dequeue_count})
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(float(msg.get_body()))
     await note({"queue": "gated-done", "count": msg.dequeue_count})
 
 
