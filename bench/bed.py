@@ -19,8 +19,16 @@ from bench.trace import Call, Meter, Trace
 from sandbox.arm.latency import Latency
 from sandbox.client import ACCOUNTS_VERSION, ArmClient, arm_client
 from sandbox.contracts import Json
+from sandbox.demo_tables import standing
 from sandbox.local_azure import APP, LocalAzure, Options, local_azure
-from sandbox.world import SUBSCRIPTION, World, WorldAccount, WorldDeployment, WorldModel
+from sandbox.world import (
+    SUBSCRIPTION,
+    World,
+    WorldAccount,
+    WorldDeployment,
+    WorldGateway,
+    WorldModel,
+)
 from shared.adapters.table_state import TableState
 from shared.core.messages import QUEUE
 
@@ -29,6 +37,8 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ai"
 ACCOUNTS = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"
 CHAT = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
 EMBEDDINGS = {"format": "OpenAI", "name": "text-embedding-3-small", "version": "1"}
+# The operations of thousands of deployments don't fit the Developer tier.
+_GATEWAY = WorldGateway(name="apim-onramp", sku="StandardV2")
 # The host looks into an empty queue every two seconds. Where nothing is timed nobody need wait.
 EAGER = {"AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.1"}
 # Its quarter of an hour may fall into a bench, whose counts would not be those of the events then.
@@ -109,6 +119,11 @@ class Bed:
             response.raise_for_status()
         await self.quiet(every_s=0.5)
 
+    async def served(self) -> int:
+        """Deployments in the gateway, counted once per surface."""
+        found = await standing(self.arm, self.azure.gateway_id)
+        return sum(len(api.deployments) for api in found)
+
     async def _is_quiet(self) -> bool:
         await self.azure.event_grid.idle()
         if await self._queue.peek_messages():  # those that are to come back later don't show
@@ -128,7 +143,7 @@ async def a_bed(
     trace = Trace()
     meter = Meter(trace, APP.principal_id)
     options = Options(
-        world=World(accounts=accounts or []),
+        world=World(accounts=accounts or [], gateways=[_GATEWAY]),
         app_dir=setup.app_dir,
         app_env={**_UNMEASURED, **(env or {}), **setup.env},
         latency=latency or Latency(),

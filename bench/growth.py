@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from bench.bed import ACCOUNTS, EAGER, Bed, Setup, Watch, a_bed, world_account
-from bench.figures import Figure
+from bench.bounds import SURFACES
+from bench.figures import Figure, promise
 from sandbox.arm.latency import Latency
 from sandbox.world import WorldAccount
 
@@ -41,6 +42,7 @@ class Cost:
     memory_mb: float
     sweep_reads: float  # per account, of a reimport of everything
     sweep_overrun: float  # reads for which ARM's bucket was empty then
+    missing: int  # deployments that are not served, counted once per surface
 
 
 async def run(setup: Setup) -> list[Figure]:
@@ -86,6 +88,7 @@ async def _cost(bed: Bed, standing: int, events: int) -> Cost:
         memory_mb=bed.host().peak_bytes / 2**20,
         sweep_reads=sweep_reads,
         sweep_overrun=sweep_overrun,
+        missing=(standing + _EACH + events) * SURFACES - await bed.served(),
     )
 
 
@@ -105,6 +108,7 @@ def _figures(costs: list[Cost]) -> list[Figure]:
                 limit=None if is_first else least.cpu_ms * _NOISE,
                 why="" if is_first else "1.25 x the smallest",
             ),
+            promise(_NAME, f"{title}: not served", cost.missing, why="counted once per surface"),
             Figure(_NAME, f"{title}: until all is quiet", cost.seconds, "s"),
             Figure(_NAME, f"{title}: reads per account of a reimport", cost.sweep_reads),
             Figure(

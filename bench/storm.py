@@ -17,7 +17,6 @@ from bench.figures import Figure, percentile, promise
 from bench.trace import Call
 from sandbox.arm.latency import Latency
 from sandbox.client import ACCOUNTS_VERSION
-from sandbox.demo_tables import standing
 
 _NAME = "storm"
 _CREATE = "Microsoft.CognitiveServices/accounts/deployments/write"
@@ -63,7 +62,7 @@ async def run(setup: Setup) -> list[Figure]:
         cpu_s = watch.app_cpu_s()
         events = [[at - begun for at in times] for times in created]
         storm = Storm(size, events, bed.calls, begun)
-        served = await _served(bed)
+        served = await bed.served()
         return [
             *sweep,
             *_time(storm, cpu_s),
@@ -113,11 +112,6 @@ async def _until_ready(bed: Bed, path: str) -> None:
         if found.get("properties", {}).get("provisioningState") == "Succeeded":
             return
         await asyncio.sleep(0.05)
-
-
-async def _served(bed: Bed) -> int:
-    found = await standing(bed.arm, bed.azure.gateway_id)
-    return sum(len(api.deployments) for api in found)
 
 
 def _time(storm: Storm, cpu_s: float) -> list[Figure]:
