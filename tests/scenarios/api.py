@@ -12,6 +12,15 @@ _PATIENCE_S = 120
 UNDER_WAY = ("queued", "running")
 
 
+async def an_account(stage: Stage) -> str:
+    """With one deployment, onboarded and at rest, and its writes forgotten."""
+    account = await stage.account()
+    await stage.deploy(account)
+    await stage.quiet()
+    stage.writes()
+    return account
+
+
 async def get(stage: Stage, path: str, **params: str) -> Any:
     async with stage.app.get(f"/api/{path}", params=params) as response:
         answer = await response.json()

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.api import ended, get, id_of, ordered, plan_of, post, states_of, unit_of
+from tests.scenarios.api import (
+    an_account,
+    ended,
+    get,
+    id_of,
+    ordered,
+    plan_of,
+    post,
+    states_of,
+    unit_of,
+)
 from tests.stage import Stage
 
 BUSY = {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "1"}}
@@ -13,11 +23,7 @@ BUSY = {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "1"
 
 @pytest.fixture
 async def account(stage: Stage) -> str:
-    made = await stage.account()
-    await stage.deploy(made)
-    await stage.quiet()
-    stage.writes()
-    return made
+    return await an_account(stage)
 
 
 async def order(stage: Stage, path: str, body: dict[str, Any]) -> str:

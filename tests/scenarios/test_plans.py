@@ -13,7 +13,7 @@ from shared.core.resource_ids import AccountId
 from shared.core.resource_kinds import ResourceKind, kind_of
 from shared.core.run_ids import run_id
 from shared.core.single_flight import Cause
-from tests.scenarios.api import ended, get, ordered, paths, plan_of, post, unit_of
+from tests.scenarios.api import an_account, ended, get, ordered, paths, plan_of, post, unit_of
 from tests.scenarios.gates import a_gate
 from tests.stage import Stage
 
@@ -41,14 +41,6 @@ async def tampered(stage: Stage) -> str:
     await stage.own(f"backends/{backend['name']}", {"properties": properties})
     gone = f"{stage.azure.gateway_id}/apis/{apis['openai/v1'].name}/policies/policy"
     await stage.arm.delete(gone, version=GATEWAY_VERSION, if_match="*")
-    stage.writes()
-    return account
-
-
-async def an_account(stage: Stage) -> str:
-    account = await stage.account()
-    await stage.deploy(account)
-    await stage.quiet()
     stage.writes()
     return account
 
